@@ -1,0 +1,1 @@
+"""The message bus: one protocol, one backend a file each."""

@@ -1,0 +1,245 @@
+"""The fast-forward of a checkout that a person has the target in: all of it, or nothing of it.
+
+It does what `git merge --ff-only` does, in steps that a SIGKILL cannot leave half done: the checkout's `index.lock`
+is a hard link to a file of ours (so afterwards we know for certain whose it is), the new index is made beside and
+renamed into place, and files written before the ref moved are put back by `mend`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from conductor_git import durable
+from conductor_git.errors import Blocked, GitFailed
+from conductor_git.gitcmd import Git
+from conductor_git.names import CommitId
+
+_LOCK_SECONDS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A checkout of the target: its files, its git dir, and our scratch directory for this landing."""
+
+    path: Path
+    git_dir: Path
+    scratch: Path
+
+    @property
+    def index(self) -> Path:
+        return self.git_dir / "index"
+
+    @property
+    def index_lock(self) -> Path:
+        return self.git_dir / "index.lock"
+
+    @property
+    def held(self) -> Path:
+        """The file whose second name is `index_lock` while we hold it."""
+        return self.scratch / "held"
+
+    @property
+    def new_index(self) -> Path:
+        return self.scratch / "index"
+
+    def is_held(self) -> bool:
+        with suppress(FileNotFoundError):
+            return self.index_lock.samefile(self.held)
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One path that differs between two trees; the mode is 000000 where a tree has no such path."""
+
+    path: str
+    old_mode: str
+    new_mode: str
+    new_blob: str
+
+
+def changes(git: Git, before: CommitId, after: CommitId) -> tuple[Change, ...]:
+    return parse_changes(git.run("diff-tree", "-r", "-z", "--raw", "--no-renames", before, after).fields)
+
+
+def parse_changes(fields: Sequence[str]) -> tuple[Change, ...]:
+    """The fields of `git diff-tree -r -z --raw --no-renames`."""
+    found = []
+    for meta, path in zip(fields[::2], fields[1::2], strict=True):
+        old_mode, new_mode, _, new_blob, _ = meta.removeprefix(":").split(" ")
+        found.append(Change(path, old_mode, new_mode, new_blob))
+    return tuple(found)
+
+
+def fast_forward(git: Git, checkout: Checkout, ref: str, before: CommitId, after: CommitId, reflog: str) -> None:
+    """Move `ref` from `before` to `after` and the checkout's files and index with it.
+
+    `Blocked` when a file that the landing changes has changes of its own, when an untracked or ignored file is in the
+    way, or when git is at work there; then nothing has moved. Unrelated changes stay as they are. A failed
+    compare-and-swap raises `GitFailed`, with the files as they were.
+    """
+    here = replace(git, cwd=checkout.path, git_dir=checkout.git_dir, work_tree=checkout.path, index=checkout.new_index)
+    with _locked(checkout):
+        _require_head(checkout, ref)
+        listed = changes(here, before, after)
+        shutil.copy2(checkout.index, checkout.new_index)
+        _refuse_overlap(here, checkout, listed, before)
+        try:
+            here.run("read-tree", "-m", "-u", "--no-recurse-submodules", before, after)
+            here.run("update-ref", "-m", reflog, ref, after, before)
+        except GitFailed as failed:
+            _restore(here, checkout, listed)
+            if "not uptodate" in failed.message or "would be overwritten" in failed.message:
+                raise _blocked(checkout, [change.path for change in listed][:20]) from failed
+            raise
+        checkout.new_index.replace(checkout.index)
+
+
+def finish(checkout: Checkout) -> None:
+    """After a kill once the ref had moved: put the new index in place and free the lock. Safe to repeat."""
+    if checkout.is_held():
+        with suppress(FileNotFoundError):
+            checkout.new_index.replace(checkout.index)
+        checkout.index_lock.unlink()
+
+
+def mend(git: Git, checkout: Checkout, before: CommitId, after: CommitId) -> None:
+    """After a kill before the ref had moved: put back what was written of `after`, free the lock. Safe to repeat.
+
+    Only files that hold exactly what `after` has, or a beginning of it, are put back; one that holds anything else
+    was edited since and is left alone.
+    """
+    if not checkout.is_held():
+        return
+    here = replace(git, cwd=checkout.path, git_dir=checkout.git_dir, work_tree=checkout.path, index=checkout.new_index)
+    _restore(here, checkout, changes(here, before, after))
+    checkout.index_lock.unlink()
+
+
+@contextmanager
+def _locked(checkout: Checkout) -> Iterator[None]:
+    durable.make_directory(checkout.scratch)
+    checkout.held.touch()
+    _link(checkout)
+    try:
+        yield
+    except Exception:
+        checkout.index_lock.unlink(missing_ok=True)
+        raise
+    checkout.index_lock.unlink(missing_ok=True)
+
+
+def _link(checkout: Checkout) -> None:
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            os.link(checkout.held, checkout.index_lock)
+        except FileExistsError:
+            if time.monotonic() >= deadline:
+                raise Blocked(
+                    f"another git command holds {checkout.index_lock} for over {_LOCK_SECONDS} s",
+                    hint=f"git -C {checkout.path} status",
+                    checkout=str(checkout.path),
+                    files=[],
+                ) from None
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _require_head(checkout: Checkout, ref: str) -> None:
+    head = (checkout.git_dir / "HEAD").read_text().strip()
+    if head != f"ref: {ref}":
+        raise GitFailed(f"{checkout.path} left {ref} while the landing was on its way", checkout=str(checkout.path))
+
+
+def _refuse_overlap(here: Git, checkout: Checkout, listed: Sequence[Change], before: CommitId) -> None:
+    here.run("update-index", "-q", "--refresh", ok=(0, 1))
+    dirty = set(here.run("diff-index", "--name-only", "-z", "--no-ext-diff", before).fields)
+    tracked = {change.path for change in listed if change.old_mode != "000000"}
+    in_the_way = [
+        change.path
+        for change in listed
+        if change.path in dirty or (change.path not in tracked and _is_taken(checkout.path, change.path, tracked))
+    ]
+    if in_the_way:
+        raise _blocked(checkout, in_the_way)
+
+
+def _is_taken(root: Path, path: str, tracked: set[str]) -> bool:
+    """Something that git does not track lies where a new file would go; git itself would overwrite ignored files."""
+    parts = path.split("/")
+    for depth in range(1, len(parts)):
+        above = "/".join(parts[:depth])
+        if (above not in tracked and (root / above).is_symlink()) or (
+            (root / above).is_file() and above not in tracked
+        ):
+            return True
+    if (root / path).is_dir() and not (root / path).is_symlink():
+        inside = (file for file in (root / path).rglob("*") if not file.is_dir())
+        return any(str(file.relative_to(root)) not in tracked for file in inside)
+    return os.path.lexists(root / path)
+
+
+def _blocked(checkout: Checkout, files: Sequence[str]) -> Blocked:
+    return Blocked(
+        f"the checkout {checkout.path} has changes of its own in {', '.join(files[:5])}; nothing was moved",
+        hint=f"git -C {checkout.path} status",
+        checkout=str(checkout.path),
+        files=list(files),
+    )
+
+
+def _restore(here: Git, checkout: Checkout, listed: Sequence[Change]) -> None:
+    """Put the files of `listed` back to what the checkout's index (still the old one) says of them."""
+    with suppress(FileNotFoundError):
+        Path(f"{checkout.new_index}.lock").unlink()
+    shutil.copy2(checkout.index, checkout.new_index)
+    here.run("update-index", "-q", "--refresh", ok=(0, 1))
+    differing = set(here.run("diff-files", "--name-only", "-z", "--no-ext-diff").fields)
+    ours = [change for change in listed if change.path in differing or change.old_mode == "000000"]
+    written = [change for change in ours if _is_written(here, checkout.path / change.path, change)]
+    _remove([checkout.path / change.path for change in written], checkout.path)
+    tracked = [change.path for change in written if change.old_mode not in ("000000", "160000")]
+    here.run(
+        "checkout-index",
+        "-f",
+        "-z",
+        "--stdin",
+        stdin="".join(f"{path}\0" for path in tracked).encode("utf-8", "surrogateescape"),
+    )
+
+
+def _is_written(here: Git, file: Path, change: Change) -> bool:
+    """The file is gone, or holds what the landing writes there or the beginning of it."""
+    try:
+        mode = file.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return change.old_mode != "000000"
+    if change.new_mode == "000000" or stat.S_ISDIR(mode):
+        return False
+    if stat.S_ISLNK(mode):
+        content = os.fsencode(file.readlink())
+        return content == here.run("cat-file", "blob", change.new_blob).out
+    new = here.run("cat-file", "--filters", f"--path={change.path}", change.new_blob).out
+    return new.startswith(file.read_bytes())
+
+
+def _remove(files: Sequence[Path], root: Path) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)
+        for parent in file.parents:
+            if parent == root:
+                break
+            try:
+                parent.rmdir()
+            except OSError:
+                break

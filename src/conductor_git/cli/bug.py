@@ -1,0 +1,31 @@
+"""A bug: what to paste where, and exit code 3."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+from conductor_git import __version__
+from conductor_git.cli.output import document, narrate
+from conductor_git.environment import inherited
+from conductor_git.masking import mask, secret_values
+
+
+def report_bug(bug: Exception, arguments: list[str]) -> int:
+    """Write a log of `bug` with secrets masked, say where it is, and return 3."""
+    trace = "".join(traceback.format_exception(bug))
+    facts = f"conductor-git {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
+    text = mask(f"{facts}arguments: {arguments}\n\n{trace}", secret_values(inherited()))
+    with tempfile.NamedTemporaryFile("w", prefix="conductor-git-bug-", suffix=".log", delete=False) as log:
+        log.write(text)
+    message = f"this is a bug in conductor-git: {type(bug).__name__}: {bug}"
+    if "--json" in arguments:
+        document(error={"code": "BUG", "message": message, "hint": f"cat {log.name}", "log": log.name})
+    else:
+        narrate("✗", message)
+        narrate("↳", f"please report it with {Path(log.name)}")
+    sys.stdout.flush()
+    return 3

@@ -1,0 +1,105 @@
+"""The table of commands and its lazy resolution: only the module of the command that runs is imported."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from importlib import import_module
+from types import FrameType
+from typing import Any, Final
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command, get_group
+
+from conductor_git import __version__
+from conductor_git.errors import BadInput
+
+TABLE: Final = {
+    "spawn": "work",
+    "start": "work",
+    "heartbeat": "work",
+    "done": "work",
+    "fail": "work",
+    "cancel": "work",
+    "retry": "work",
+    "approve": "reviewing",
+    "request-changes": "reviewing",
+    "reject": "reviewing",
+    "diff": "reviewing",
+    "merge": "landing",
+    "status": "looking",
+    "show": "looking",
+    "log": "looking",
+    "ctx": "worker",
+    "stop": "agents",
+    "bus": "bus",
+    "config": "settings",
+    "demo": "demo",
+}
+"""Command → module of this package. A module holds one Typer app; `bus` and `config` are groups of their own."""
+
+_USAGE_ERROR: Final[type[Exception]] = typer.BadParameter.__mro__[1]
+"""The class of every complaint about arguments, which Typer does not export under its own name."""
+
+GROUPS: Final = frozenset({"bus", "config"})
+ALIASES: Final = frozenset({"reject"})
+
+
+class Commands(TyperGroup):
+    """A Typer group that imports a command's module when the command is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the signature is Typer's
+        return [name for name in TABLE if name not in ALIASES]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the same
+        module = TABLE.get(cmd_name)
+        if module is None:
+            return None
+        group = get_group(import_module(f"conductor_git.cli.{module}").app)
+        return group if cmd_name in GROUPS else group.commands[cmd_name]
+
+
+app = typer.Typer(
+    cls=Commands,
+    add_completion=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Run many coding agents on one git repository: a worktree each, reviewed commits, landings that lose nothing.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"conductor-git {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+) -> None:
+    """Run many coding agents on one git repository."""
+
+
+def dispatch(arguments: list[str]) -> int:
+    """Parse and run one command; usage errors become `BadInput`, a requested exit its code."""
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        result = get_command(app).main(args=arguments, prog_name="conductor-git", standalone_mode=False)
+    except typer.Abort:
+        return 130
+    except typer.Exit as left:
+        return left.exit_code
+    except _USAGE_ERROR as usage:
+        raise _bad_usage(usage, arguments) from usage
+    return result if isinstance(result, int) else 0
+
+
+def _bad_usage(usage: Any, arguments: list[str]) -> BadInput:
+    words = [word for word in arguments[:2] if word in TABLE or word in ("post", "read", "follow", "verify")]
+    return BadInput(usage.format_message(), hint=" ".join(["conductor-git", *words, "--help"]))
+
+
+def _terminated(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature is signal's
+    sys.exit(143)

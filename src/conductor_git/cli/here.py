@@ -1,0 +1,92 @@
+"""Where a command runs and who gives it: the project, and the worker whose worktree this is, if it is one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from conductor_git import journal
+from conductor_git.actor import COORDINATOR, Actor
+from conductor_git.cli.output import narrate
+from conductor_git.context import WorkerContext
+from conductor_git.environment import inherited, variable
+from conductor_git.errors import BadContext, BadInput, NoContext, StateUnwritable
+from conductor_git.identity import find_context
+from conductor_git.names import TaskId, parse_task_id
+from conductor_git.project import Project, open_project, project_at
+from conductor_git.run import utcnow
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """A project and the actor in it; `context` is set inside a worker's worktree."""
+
+    project: Project
+    actor: Actor
+    context: WorkerContext | None
+
+    def task(self, named: str | None) -> TaskId:
+        """The task that the command is about: the named one, or the worktree's own."""
+        if named is not None:
+            return parse_task_id(named)
+        if self.context is None:
+            raise BadInput(
+                "which TASK? it can be left out only inside a worker's worktree", hint="conductor-git status"
+            )
+        return self.context.task_id
+
+
+def here() -> Here:
+    """Open the project around the current directory, first mending what a killed command left.
+
+    A context that is damaged or was copied from elsewhere is refused: it would speak for the wrong worker.
+    """
+    found = context_here()
+    if found is None:
+        opened = Here(open_project(Path.cwd()), COORDINATOR, None)
+    else:
+        opened = Here(project_at(found.state_dir.parent, found.repository), actor_of(found), found)
+    mend(opened.project)
+    return opened
+
+
+def onlooker() -> Here:
+    """As `here`, for commands that only look: a bad context does not keep them from looking."""
+    try:
+        return here()
+    except BadContext as bad:
+        narrate("▲", bad.message)
+        opened = Here(open_project(Path.cwd()), COORDINATOR, None)
+        mend(opened.project)
+        return opened
+
+
+def context_here() -> WorkerContext | None:
+    try:
+        return find_context(Path.cwd(), inherited()).context
+    except NoContext:
+        return None
+
+
+def actor_of(context: WorkerContext) -> Actor:
+    return Actor(context.task_id, context.task_id, context.generation)
+
+
+def mend(project: Project) -> None:
+    """Finish or take back what was interrupted; imports the machinery for it only when there is something."""
+    if not journal.pending(project.layout):
+        return
+    from conductor_git.workflow.recover import recover
+
+    try:
+        for task_id in recover(project, at=utcnow()):
+            narrate("○", f"an interrupted command on {task_id} was mended")
+    except StateUnwritable as unwritable:
+        narrate("▲", f"an interrupted command could not be mended: {unwritable.message}")
+
+
+def reviewer(place: Here, named: str | None) -> Actor:
+    """Who reviews: `--as`, else the git user; a worker keeps its identity, so that it cannot review itself."""
+    name = named or place.project.git.run("config", "--get", "user.name", ok=(0, 1)).text or variable("USER")
+    worker = place.actor
+    return Actor(name or "coordinator", worker.worker, worker.generation)

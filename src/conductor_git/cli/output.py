@@ -1,0 +1,93 @@
+"""What a command says: the answer on stdout, narration on stderr, one JSON document with `--json`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TextIO
+
+from conductor_git.environment import variable
+from conductor_git.errors import ConductorError
+
+SCHEMA: Final = 1
+_COLOURS: Final = {"✓": "32", "◎": "36", "○": "34", "▲": "33", "✗": "31", "↳": "2"}
+
+
+def document(**content: Any) -> None:
+    """Print one JSON document, with the schema number first."""
+    import json
+
+    print(json.dumps({"schema": SCHEMA, **content}, ensure_ascii=False, default=str))
+
+
+def say(text: str) -> None:
+    """Print the answer for people or pipes; what a terminal would obey in it is taken out on a terminal."""
+    print(printable(text) if sys.stdout.isatty() else text)
+
+
+def narrate(symbol: str, text: str) -> None:
+    """One line of narration: ✓ done, ◎ doing, ○ info, ▲ warning, ✗ error, ↳ hint."""
+    print(f"{coloured(symbol, _COLOURS[symbol], sys.stderr)} {printable(text)}", file=sys.stderr)
+
+
+def coloured(text: str, code: str, stream: TextIO) -> str:
+    wanted = stream.isatty() and variable("NO_COLOR") is None and variable("TERM") != "dumb"
+    return f"\x1b[{code}m{text}\x1b[0m" if wanted else text
+
+
+def printable(text: str) -> str:
+    """`text` without the control characters that a terminal would obey."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def report(refused: ConductorError, *, as_json: bool) -> int:
+    """Tell a refusal and return its exit code."""
+    if as_json:
+        document(error=refused.document())
+        return refused.exit_code
+    narrate("✗", refused.message)
+    if refused.hint:
+        narrate("↳", refused.hint)
+    return refused.exit_code
+
+
+def hush() -> int:
+    """The reader of our output went away: end quietly, as `git` does."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table as text, columns two spaces apart; columns that are blank in every row are left out."""
+    kept = [number for number, _ in enumerate(header) if any(row[number] for row in rows)]
+    table = [[row[number] for number in kept] for row in (header, *rows)]
+    widths = [max(len(row[number]) for row in table) for number in range(len(kept))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table)
+    return "\n".join(lines)
+
+
+def page(text: str) -> None:
+    """Show a long text through the user's pager, colours kept."""
+    import pydoc
+
+    pydoc.pager(text)
+
+
+def age(seconds: float) -> str:
+    """A length of time in its largest unit, as `3m`; never negative, whatever two clocks say."""
+    whole = max(0, int(seconds))
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if whole >= length:
+            return f"{whole // length}{unit}"
+    return f"{whole}s"
+
+
+def plain(values: Mapping[str, str | None]) -> str:
+    """Facts of one thing as aligned lines, those without a value left out."""
+    known = {name: value for name, value in values.items() if value}
+    width = max(map(len, known), default=0)
+    return "\n".join(f"{name.ljust(width)}  {value}" for name, value in known.items())

@@ -1,0 +1,103 @@
+"""approve, request-changes and diff: the review of a task."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from conductor_git.cli.documents import task_document
+from conductor_git.cli.here import here, onlooker, reviewer
+from conductor_git.cli.options import As, Json, Task, TaskHere, panel
+from conductor_git.cli.output import document, narrate, page, say
+from conductor_git.names import short
+from conductor_git.run import Run, State, utcnow
+
+app = typer.Typer()
+
+
+@app.command(rich_help_panel=panel("review"), epilog="Example: conductor-git approve fix-login --as ada")
+def approve(
+    task: Task,
+    commit: Annotated[str | None, typer.Option(metavar="C", help="Refuse if this is not the commit in review.")] = None,
+    message: Annotated[str, typer.Option("--message", "-m", metavar="TEXT", help="What you found.")] = "",
+    as_reviewer: As = None,
+    as_json: Json = False,
+) -> None:
+    """Approve exactly the commit in review: IN_REVIEW → APPROVED once enough reviewers have."""
+    from conductor_git.workflow.review import approve as give
+
+    place = here()
+    by = reviewer(place, as_reviewer)
+    run = give(place.project, place.task(task), by=by, at=utcnow(), commit=commit, body=message)
+    _answer(run, as_json)
+    if run.state is State.APPROVED:
+        narrate("✓", f"{run.task_id} is approved at {short(run.approved_commit)}")
+        narrate("↳", f"conductor-git merge {run.task_id}")
+    else:
+        narrate("✓", f"the approval of {by.name} is on record; {run.task_id} needs {run.reviews_required} in all")
+
+
+def _answer(run: Run, as_json: bool) -> None:
+    if as_json:
+        document(task=task_document(run))
+    else:
+        say(f"{run.task_id} {run.state}")
+
+
+@app.command(
+    "request-changes",
+    rich_help_panel=panel("review"),
+    epilog="Example: conductor-git request-changes fix-login -m 'no test' --comment src/login.py:12:'an off-by-one'",
+)
+@app.command("reject", hidden=True)
+def request_changes(
+    task: Task,
+    message: Annotated[str, typer.Option("--message", "-m", metavar="TEXT", help="What is to change.")] = "",
+    comment: Annotated[
+        list[str] | None, typer.Option(metavar="PATH:LINE:TEXT", help="A comment on one line; repeat for more.")
+    ] = None,
+    as_reviewer: As = None,
+    as_json: Json = False,
+) -> None:
+    """Send the task back to its worker, with comments."""
+    from conductor_git.review import parse_comment
+    from conductor_git.workflow.review import request_changes as send_back
+
+    place = here()
+    run = send_back(
+        place.project,
+        place.task(task),
+        by=reviewer(place, as_reviewer),
+        at=utcnow(),
+        body=message,
+        comments=[parse_comment(text) for text in comment or ()],
+    )
+    _answer(run, as_json)
+    narrate("✓", f"{run.task_id} goes on in {run.worktree}; its worker reads the review with `conductor-git ctx`")
+
+
+@app.command(rich_help_panel=panel("review"), epilog="Example: conductor-git diff fix-login --stat")
+def diff(
+    task: TaskHere = None,
+    stat: Annotated[bool, typer.Option("--stat", help="Only how much changed where.")] = False,
+    name_only: Annotated[bool, typer.Option("--name-only", help="Only the paths.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what landing would bring: from the merge base to the task's head."""
+    from conductor_git.workflow.diff import Form
+    from conductor_git.workflow.diff import diff as compare
+
+    place = onlooker()
+    task_id = place.task(task)
+    form = Form.NAMES if name_only else Form.STAT if stat else Form.PATCH
+    found = compare(place.project, task_id, form, colour=sys.stdout.isatty() and not as_json)
+    if as_json:
+        document(
+            task_id=task_id, base_commit=found.base, head_commit=found.head, files=list(found.files), diff=found.text
+        )
+    elif sys.stdout.isatty() and form is Form.PATCH:
+        page(found.text)
+    else:
+        print(found.text, end="")

@@ -1,0 +1,205 @@
+"""spawn, start, heartbeat, done, fail, cancel, retry: the life of a task."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from conductor_git.cli.documents import task_document
+from conductor_git.cli.here import Here, here
+from conductor_git.cli.options import Json, Task, TaskHere, Why, panel
+from conductor_git.cli.output import document, narrate, say
+from conductor_git.errors import BadInput
+from conductor_git.names import parse_task_id, short
+from conductor_git.run import Run, next_command, utcnow
+
+app = typer.Typer()
+
+
+@app.command(
+    rich_help_panel=panel("work"),
+    context_settings={"allow_interspersed_args": True},
+    epilog="Example: conductor-git spawn fix-login -m 'Fix the login redirect loop' -- my-agent --unattended",
+)
+def spawn(  # noqa: PLR0913, PLR0917 - one parameter an option
+    task: Task,
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[-- COMMAND…]", help="What to run in the worktree.", show_default=False),
+    ] = None,
+    message: Annotated[
+        str | None, typer.Option("--message", "-m", metavar="PROMPT", help="What the worker is asked; - reads stdin.")
+    ] = None,
+    prompt_file: Annotated[Path | None, typer.Option(metavar="F", help="Read the prompt from a file.")] = None,
+    agent: Annotated[str | None, typer.Option(metavar="NAME", help="An agent of the config.")] = None,
+    title: Annotated[str | None, typer.Option(metavar="T", help="By default the prompt's first line.")] = None,
+    base: Annotated[str | None, typer.Option(metavar="REF", help="Start here instead of the target's tip.")] = None,
+    target: Annotated[str | None, typer.Option(metavar="BRANCH", help="The branch to land on.")] = None,
+    needs: Annotated[list[str] | None, typer.Option(metavar="TASK", help="Tasks that come first.")] = None,
+    reviews: Annotated[int | None, typer.Option(metavar="N", min=1, help="Approvals needed to land.")] = None,
+    existing: Annotated[bool, typer.Option("--existing", help="Go on with a branch that is there.")] = False,
+    no_start: Annotated[bool, typer.Option("--no-start", help="Make the worktree, start no agent.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be made.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Give a task a branch and a worktree of its own, and start its agent there."""
+    from conductor_git.settings import agent_command, project_config
+    from conductor_git.workflow.spawn import Order, plan
+    from conductor_git.workflow.spawn import spawn as make
+
+    place = here()
+    config = project_config(place.project)
+    order = Order(
+        task_id=parse_task_id(task),
+        prompt=_prompt(message, prompt_file),
+        title=title,
+        agent=agent,
+        command=tuple(command or ()) or agent_command(config, agent, required=agent is not None),
+        base=base,
+        target=target,
+        needs=tuple(map(parse_task_id, needs or ())),
+        reviews_required=reviews,
+        existing=existing,
+    )
+    wanted = plan(place.project, order, config)
+    if dry_run:
+        facts = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(wanted).items()}
+        if as_json:
+            document(plan=facts)
+        else:
+            say(
+                f"would make {wanted.branch} in {wanted.worktree} from {wanted.target} at {short(wanted.base_commit)}"
+            )
+        return
+    run = make(place.project, wanted, by=place.actor, at=utcnow())
+    if run.command and not no_start:
+        from conductor_git.runner.launch import launch
+
+        run = launch(place.project, run)
+    _answer(run, as_json, run.worktree)
+    _narrate_spawn(run, no_start)
+
+
+def _narrate_spawn(run: Run, no_start: bool) -> None:
+    narrate(
+        "✓", f"{run.task_id} has the branch {run.branch} and a worktree, from {run.target} at {short(run.base_commit)}"
+    )
+    if run.command and not no_start:
+        narrate("◎", f"{run.agent} is at work; see it with: conductor-git log {run.task_id} -f")
+    else:
+        narrate("↳", f"cd {run.worktree} && conductor-git start")
+
+
+def _prompt(message: str | None, prompt_file: Path | None) -> str:
+    if message is not None and prompt_file is not None:
+        raise BadInput("-m and --prompt-file both give a prompt", hint="conductor-git spawn --help")
+    if message == "-" or (prompt_file is not None and str(prompt_file) == "-"):
+        return sys.stdin.read()
+    if prompt_file is not None:
+        try:
+            return prompt_file.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as unreadable:
+            raise BadInput(
+                f"the prompt file {prompt_file} cannot be read: {unreadable}", hint=f"ls -l {prompt_file}"
+            ) from unreadable
+    return message or ""
+
+
+def _answer(run: Run, as_json: bool, text: str) -> None:
+    if as_json:
+        document(task=task_document(run))
+    else:
+        say(text)
+
+
+@app.command(rich_help_panel=panel("work"), epilog="Example: conductor-git start fix-login")
+def start(task: TaskHere = None, as_json: Json = False) -> None:
+    """Take the task up: ASSIGNED → WORKING."""
+    from conductor_git.workflow.start import start as take_up
+
+    place = here()
+    run = take_up(place.project, place.task(task), by=place.actor, at=utcnow())
+    _answer(run, as_json, f"{run.task_id} {run.state}")
+    narrate("✓", f"{run.task_id} is being worked on in {run.worktree}")
+
+
+@app.command(rich_help_panel=panel("work"), epilog="Example: conductor-git heartbeat --note 'tests are running'")
+def heartbeat(
+    task: TaskHere = None,
+    note: Annotated[str | None, typer.Option(metavar="TEXT", help="Also post this as PROGRESS.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say that the worker is alive."""
+    from conductor_git.cli.worker_actions import heartbeat as beat
+
+    beat(task=task, note=note, as_json=as_json)
+
+
+@app.command(rich_help_panel=panel("work"), epilog="Example: conductor-git done -m 'The redirect keeps its query'")
+def done(
+    task: TaskHere = None,
+    message: Annotated[str | None, typer.Option("--message", "-m", metavar="SUMMARY", help="What was done.")] = None,
+    wip: Annotated[bool, typer.Option("--wip", help="Commit what is uncommitted first.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Hand the worktree's HEAD in for review: WORKING → IN_REVIEW."""
+    from conductor_git.workflow.finish import finish
+
+    place = here()
+    run = finish(place.project, place.task(task), by=place.actor, at=utcnow(), summary=message, wip=wip)
+    _answer(run, as_json, run.head_commit or "")
+    narrate("✓", f"{run.task_id} is in review at {short(run.head_commit)}")
+    narrate("↳", f"conductor-git diff {run.task_id}")
+
+
+@app.command(rich_help_panel=panel("work"), epilog="Example: conductor-git fail -m 'the API is gone'")
+def fail(task: TaskHere = None, message: Why = None, as_json: Json = False) -> None:
+    """Give the task up; its branch and worktree stay."""
+    from conductor_git.workflow.end import fail as give_up
+
+    place = here()
+    run = give_up(place.project, place.task(task), by=place.actor, at=utcnow(), why=message)
+    _ended(run, as_json)
+
+
+@app.command(rich_help_panel=panel("work"), epilog="Example: conductor-git cancel fix-login -m 'done elsewhere'")
+def cancel(task: Task, message: Why = None, as_json: Json = False) -> None:
+    """End a task that is not wanted any more; its branch and worktree stay."""
+    from conductor_git.workflow.end import cancel as call_off
+
+    place = here()
+    run = call_off(place.project, place.task(task), by=place.actor, at=utcnow(), why=message)
+    _ended(run, as_json)
+
+
+def _ended(run: Run, as_json: bool) -> None:
+    _answer(run, as_json, f"{run.task_id} {run.state}")
+    narrate("✓", f"{run.task_id} is {run.state}; the branch {run.branch} and {run.worktree} stay as they are")
+    narrate("↳", next_command(run))
+
+
+@app.command(rich_help_panel=panel("work"), epilog="Example: conductor-git retry fix-login --reset")
+def retry(
+    task: Task,
+    reset: Annotated[
+        bool, typer.Option("--reset", help="Start over from the target; the former work is salvaged.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Start a failed or cancelled task again, as a new generation."""
+    from conductor_git.workflow.retry import retry as again
+
+    place: Here = here()
+    run, kept = again(place.project, place.task(task), by=place.actor, at=utcnow(), reset=reset)
+    if run.command:
+        from conductor_git.runner.launch import launch
+
+        run = launch(place.project, run)
+    _answer(run, as_json, f"{run.task_id} {run.state}")
+    narrate("✓", f"{run.task_id} starts again as generation {run.generation} in {run.worktree}")
+    if kept and kept.ref:
+        narrate("○", f"the former work is kept in {kept.ref}")

@@ -1,0 +1,135 @@
+"""`heartbeat` and `ctx`, shared by the hot path and the ordinary one; imports nothing heavy."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from conductor_git import durable
+from conductor_git.actor import COORDINATOR, Actor
+from conductor_git.bus.file import FileBus
+from conductor_git.cli.output import document, plain, say
+from conductor_git.context import WorkerContext
+from conductor_git.context import document as context_document
+from conductor_git.environment import inherited
+from conductor_git.errors import BadInput, NoContext, NotARepository
+from conductor_git.gitdir import common_dir_of
+from conductor_git.identity import find_context
+from conductor_git.layout import CONTEXT_NAME, Layout
+from conductor_git.message import Message, message_document
+from conductor_git.names import parse_task_id
+from conductor_git.workflow.beat import beat
+
+_NEWS = 10
+
+
+def heartbeat(*, task: str | None = None, note: str | None = None, as_json: bool = False) -> None:
+    """Say that the worker is alive."""
+    layout, context = _layout_here()
+    if task is None and context is None:
+        raise BadInput("which TASK? it can be left out only inside a worker's worktree", hint="conductor-git status")
+    task_id = parse_task_id(task) if task is not None else context.task_id  # type: ignore[union-attr]
+    actor = Actor(context.task_id, context.task_id, context.generation) if context else COORDINATOR
+    project_id = context.project_id if context else layout.common_dir.parent.name
+    beat(layout, FileBus(layout.bus), task_id, by=actor, project_id=project_id, note=note)
+    if as_json:
+        document(task={"task_id": task_id})
+
+
+def _layout_here() -> tuple[Layout, WorkerContext | None]:
+    try:
+        context = find_context(Path.cwd(), inherited()).context
+    except NoContext:
+        common = common_dir_of(Path.cwd())
+        if common is None:
+            raise NotARepository(f"{Path.cwd()} is not inside a git repository", hint="git init") from None
+        return Layout(common), None
+    return Layout(context.state_dir.parent), context
+
+
+def ctx(*, field: str | None = None, export: str | None = None, as_json: bool = False) -> None:
+    """Tell a worker who it is, what it is asked, what reviewers said, and what is new on the bus."""
+    context = find_context(Path.cwd(), inherited()).context
+    facts = context_document(context)
+    if field is not None:
+        _say_field(facts, field)
+    elif export is not None:
+        _say_export(context, facts, export)
+    else:
+        _say_all(context, facts, as_json)
+
+
+def _say_field(facts: dict[str, Any], field: str) -> None:
+    if field not in facts:
+        raise BadInput(f"the context has no field {field!r}; it has {', '.join(facts)}", hint="conductor-git ctx")
+    say(str(facts[field]))
+
+
+def _say_export(context: WorkerContext, facts: dict[str, Any], form: str) -> None:
+    if form == "json":
+        document(context=facts)
+        return
+    if form != "sh":
+        raise BadInput(f"--export takes sh or json, not {form!r}", hint="conductor-git ctx --export sh")
+    variables = {
+        "CONDUCTOR_WORKER_CTX": str(context.worktree / CONTEXT_NAME),
+        "CONDUCTOR_TASK_ID": context.task_id,
+        "CONDUCTOR_PROJECT_ID": context.project_id,
+        "CONDUCTOR_BUS": context.bus,
+        "CONDUCTOR_GENERATION": str(context.generation),
+    }
+    say("\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items()))
+
+
+def _say_all(context: WorkerContext, facts: dict[str, Any], as_json: bool) -> None:
+    layout = Layout(context.state_dir.parent)
+    bus = FileBus(layout.bus)
+    prompt = _prompt(layout, context)
+    state = _state(bus, context)
+    reviews = bus.tail(_NEWS, types=("REVIEW",), task_id=context.task_id)
+    news = bus.tail(_NEWS)
+    if as_json:
+        document(
+            context=facts,
+            state=state,
+            prompt=prompt,
+            reviews=[message_document(message) for message in reviews],
+            messages=[message_document(message) for message in news],
+        )
+        return
+    say(
+        plain(
+            {
+                "task": f"{context.task_id} (generation {context.generation})",
+                "asked": context.description,
+                "state": state,
+                "branch": context.branch,
+                "target": context.target,
+                "worktree": str(context.worktree),
+            }
+        )
+    )
+    _section("prompt", prompt.strip())
+    _section("reviews", "\n\n".join(message.body for message in reviews))
+    _section(
+        "new on the bus", "\n".join(f"{m.type} {m.task_id or '-'}: {m.body.splitlines()[0]}" for m in news if m.body)
+    )
+
+
+def _section(title: str, text: str) -> None:
+    if text:
+        say(f"\n{title}\n{text}")
+
+
+def _prompt(layout: Layout, context: WorkerContext) -> str:
+    try:
+        return durable.read_regular(layout.prompt(context.task_id), 16 << 20).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+
+
+def _state(bus: FileBus, context: WorkerContext) -> str:
+    """The task's state as the bus tells it: what `run-info.yaml` says, without its YAML on the hot path."""
+    told: list[Message] = bus.tail(1, types=("STATE",), task_id=context.task_id)
+    return told[-1].meta.get("to", "") if told else ""

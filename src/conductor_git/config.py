@@ -1,0 +1,224 @@
+"""The project's config as frozen, typed values (formats.md, "The config"); `layers` reads the files they come from.
+
+Every scalar arrives as text or None, and gets its type here. Keys that are not known are refused.
+"""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+
+from conductor_git.duration import format_duration, parse_duration
+from conductor_git.run import Strategy
+
+VERSION: Final = 1
+_TEMPLATE_FIELD: Final = re.compile(r"\{task_id\}|\{repo\}")
+_PASSWORD: Final = re.compile(r"(?<=://)([^/@:]*):[^/@]*(?=@)")
+
+
+def _duration(value: object) -> object:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}", text):
+        raise ValueError(f"must be a name of letters, digits and . _ -, not {text[:80]!r}")
+    return text
+
+
+def _template(text: str) -> str:
+    if "{task_id}" not in text:
+        raise ValueError("must hold {task_id}, or all tasks would share it")
+    if (rest := _TEMPLATE_FIELD.sub("", text)) and ("{" in rest or "}" in rest):
+        raise ValueError("may hold {task_id} and {repo}, and no other braces")
+    return text
+
+
+def _ref_part(text: str) -> str:
+    """Not the whole of git's rule, which `check-ref-format` has; what would be an option or another ref is refused."""
+    if text.startswith(("-", "/", "refs/")) or re.search(r"[\s~^:?*\[\\\x00-\x20\x7f]|\.\.|@\{|//", text):
+        raise ValueError(f"must be a plain name such as main, not {text[:80]!r}")
+    return text
+
+
+def _inside(text: str) -> str:
+    if text.startswith("/") or ".." in text.split("/"):
+        raise ValueError("must be a path inside the repository")
+    return text
+
+
+def _postgres(text: str) -> str:
+    if not text.startswith(("postgresql://", "postgres://")):
+        raise ValueError("must start with postgresql://")
+    return text
+
+
+def _masked(url: str) -> str:
+    return _PASSWORD.sub(r"\1:***", url)
+
+
+Text = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00]*$")]
+RefName = Annotated[Text, AfterValidator(_ref_part)]
+Name = Annotated[str, AfterValidator(_name)]
+"""A word that is also a file name and a line of a commit message."""
+Seconds = Annotated[
+    float,
+    BeforeValidator(_duration),
+    PlainSerializer(format_duration, return_type=str, when_used="json"),
+    WithJsonSchema({"type": ["string", "integer"], "examples": ["90s", "15m", "1h30m"]}),
+]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Gate(_Part):
+    """A command that must pass on the merged tree."""
+
+    name: Name
+    run: Text
+    timeout: Seconds = 900.0
+
+    @property
+    def timeout_seconds(self) -> float:
+        return self.timeout
+
+
+class SetupStep(_Part):
+    """A command for the new worktree, before its agent starts."""
+
+    name: Name
+    run: Text
+    timeout: Seconds = 600.0
+
+    @property
+    def timeout_seconds(self) -> float:
+        return self.timeout
+
+
+class Ports(_Part):
+    """Worker number n (from 0) owns `per_worker` ports from `base` + n · `per_worker`."""
+
+    base: int = Field(42000, ge=1024, le=65535)
+    per_worker: int = Field(10, ge=0, le=1000)
+
+
+class Agent(_Part):
+    """How an agent is called: a command of the project's own, or a known agent's model and further arguments."""
+
+    command: tuple[Text, ...] | None = Field(None, min_length=1)
+    model: Text | None = None
+    args: tuple[str, ...] = ()
+
+
+class Agents(BaseModel):
+    """The agent that tasks get by default, and settings of agents by name."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, Agent] = Field(init=False)
+
+    default: Name | None = None
+
+    @property
+    def named(self) -> dict[str, Agent]:
+        return dict(self.__pydantic_extra__ or {})
+
+    @model_validator(mode="after")
+    def _names(self) -> Agents:
+        for name in self.named:
+            _name(name)
+        return self
+
+
+class Limits(_Part):
+    """`attempt_time` ends an attempt; `quiet_after` only marks a worker as slow."""
+
+    workers: int = Field(16, ge=1, le=10_000)
+    attempts: int = Field(3, ge=1, le=1000)
+    attempt_time: Seconds = 3600.0
+    quiet_after: Seconds = 600.0
+    cost_usd: float | None = Field(None, gt=0, allow_inf_nan=False)
+
+
+class Bus(_Part):
+    backend: Literal["file", "sqlite", "postgres"] = "file"
+    segment_bytes: int = Field(67108864, ge=1024, le=2**40)
+
+
+class Queue(_Part):
+    """How approved tasks are landed together: at most `batch` at once, by `serve` on its own when `auto`."""
+
+    batch: int = Field(8, ge=1, le=256)
+    auto: bool = False
+
+
+class Config(_Part):
+    """Everything a project can settle. `target` None is the branch that the task was spawned from."""
+
+    version: int = VERSION
+    target: RefName | None = None
+    branch: Annotated[RefName, AfterValidator(_template)] = "worker/{task_id}"
+    worktrees: Annotated[Text, AfterValidator(_template)] = "../{repo}.worktrees/{task_id}"
+    merge: Strategy = Strategy.MERGE
+    reviews_required: int = Field(1, ge=0, le=100)
+    gates: tuple[Gate, ...] = ()
+    setup: tuple[SetupStep, ...] = ()
+    include: Annotated[Text, AfterValidator(_inside)] | None = None
+    ports: Ports = Ports()
+    agents: Agents = Agents()
+    limits: Limits = Limits()
+    bus: Bus = Bus()
+    queue: Queue = Queue()
+    team: Annotated[Text, AfterValidator(_postgres), PlainSerializer(_masked, when_used="json")] | None = None
+    push: RefName | None = None
+
+    @field_validator("version")
+    @classmethod
+    def _known_version(cls, version: int) -> int:
+        if version != VERSION:
+            raise ValueError(f"is {version}, and this conductor-git reads {VERSION}")
+        return version
+
+    @field_validator("gates", "setup")
+    @classmethod
+    def _distinct(cls, steps: tuple[Gate | SetupStep, ...]) -> tuple[Gate | SetupStep, ...]:
+        names = [step.name for step in steps]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"has two entries of the name {twice[0]}")
+        return steps
+
+    @property
+    def commands(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Everything in here that runs on this machine, by key: what `config trust` shows and asks about."""
+        steps: list[tuple[str, tuple[str, ...]]] = [
+            *((f"gates.{gate.name}", (gate.run,)) for gate in self.gates),
+            *((f"setup.{step.name}", (step.run,)) for step in self.setup),
+        ]
+        for name, agent in sorted(self.agents.named.items()):
+            steps += [(f"agents.{name}.command", agent.command)] if agent.command else []
+            steps += [(f"agents.{name}.args", agent.args)] if agent.args else []
+        return tuple(steps)
+
+    def commands_digest(self) -> str:
+        """The hash of `commands`, their order included; "" where nothing runs, so that there is nothing to trust."""
+        return sha256(repr(self.commands).encode("utf-8", "surrogatepass")).hexdigest() if self.commands else ""
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of `.conductor.yaml`, for editors."""
+    return Config.model_json_schema()

@@ -1,0 +1,225 @@
+"""Every refusal of the package: one tree, with a stable code and exit code each and its facts as data.
+
+An error says what happened (`message`), carries the facts a script needs (`facts`), and names the next command
+to run (`hint`). docs/exit-codes.md lists the exit codes; a test compares it with this module.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class ConductorError(Exception):
+    """What every surface catches: a refusal with a code, facts and the next command.
+
+    `facts` holds JSON values only and is merged into the `error` document of `--json`.
+    """
+
+    code: ClassVar[str] = "REFUSED"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str = "", **facts: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.facts = facts
+
+    def document(self) -> dict[str, Any]:
+        """The `error` object of cli.md: code, message, hint and the facts."""
+        return {"code": self.code, "message": self.message, "hint": self.hint, **self.facts}
+
+
+class BadInput(ConductorError):
+    """An argument, id or option that cannot be what was meant; nothing was looked at yet."""
+
+    code, exit_code = "BAD_INPUT", 2
+
+
+class BadTaskId(BadInput):
+    code = "BAD_TASK_ID"
+
+
+class NotARepository(ConductorError):
+    """No git repository where one is needed, or one of a kind that cannot carry workers."""
+
+    code = "NOT_A_REPOSITORY"
+
+
+class UnbornRepository(ConductorError):
+    """The repository has no commit, so a worker would have nothing to start from."""
+
+    code = "UNBORN_REPOSITORY"
+
+
+class GitTooOld(ConductorError):
+    code = "GIT_TOO_OLD"
+
+
+class GitFailed(ConductorError):
+    """A git command ended in a way that its caller had no answer for."""
+
+    code = "GIT_FAILED"
+
+
+class StateUnwritable(ConductorError):
+    """The state directory refused a write: read-only, no space, no permission."""
+
+    code = "STATE_UNWRITABLE"
+
+
+class BadRecord(ConductorError):
+    """A run-info.yaml or review that cannot be read; names file, line and column, breaks no other task."""
+
+    code = "BAD_RECORD"
+
+
+class BadConfig(ConductorError):
+    code = "BAD_CONFIG"
+
+
+class Untrusted(ConductorError):
+    """Commands of the project's config were not yet agreed to on this machine."""
+
+    code = "UNTRUSTED_COMMANDS"
+
+
+class BadContext(ConductorError):
+    """A `.worker-ctx.json` that cannot be read, or that belongs to another worktree."""
+
+    code = "BAD_CONTEXT"
+
+
+class NoContext(ConductorError):
+    """Nothing here says which worker this is; the message names the places looked at."""
+
+    code = "NO_CONTEXT"
+
+
+class TaskExists(ConductorError):
+    code = "TASK_EXISTS"
+
+
+class BranchExists(ConductorError):
+    code = "BRANCH_EXISTS"
+
+
+class PathExists(ConductorError):
+    """The worktree's path is taken by something that this spawn did not make."""
+
+    code = "PATH_EXISTS"
+
+
+class BaseNotFound(ConductorError):
+    code, exit_code = "BASE_NOT_FOUND", 18
+
+
+class UnsafePath(ConductorError):
+    """A path that conductor-git must not remove or write: outside its root, a link, the main checkout."""
+
+    code = "UNSAFE_PATH"
+
+
+class SelfReview(ConductorError):
+    code = "SELF_REVIEW"
+
+
+class StaleGeneration(ConductorError):
+    """The command comes from a worker whose task was retried since."""
+
+    code = "STALE_GENERATION"
+
+
+class WorktreeBusy(ConductorError):
+    """A rebase, merge or the like is under way in the worktree, or its HEAD is not on its branch."""
+
+    code = "WORKTREE_BUSY"
+
+
+class HookRefused(ConductorError):
+    """A hook of the project refused the commit of `done --wip`."""
+
+    code = "HOOK_REFUSED"
+
+
+class OwnFiles(ConductorError):
+    """A landing would bring a file of conductor-git itself into the project."""
+
+    code = "OWN_FILES"
+
+
+class ConfigChanged(ConductorError):
+    """A key of the shared git config that can run a program changed since the worker was spawned."""
+
+    code = "GIT_CONFIG_CHANGED"
+
+
+class BusDamaged(ConductorError):
+    """The bus is not a plain file, or an earlier flush failed and `doctor` has not looked since."""
+
+    code = "BUS_DAMAGED"
+
+
+class TooLarge(ConductorError):
+    code = "TOO_LARGE"
+
+
+class UnknownCursor(ConductorError):
+    code, exit_code = "UNKNOWN_CURSOR", 18
+
+
+class DirtyWorktree(ConductorError):
+    """Going on would leave work behind that no commit holds. Facts: `files`."""
+
+    code, exit_code = "DIRTY_WORKTREE", 10
+
+
+class NothingToReview(ConductorError):
+    code, exit_code = "NOTHING_TO_REVIEW", 11
+
+
+class IllegalTransition(ConductorError):
+    """The state does not allow the event. Facts: `state`, `event`."""
+
+    code, exit_code = "ILLEGAL_TRANSITION", 12
+
+
+class Conflict(ConductorError):
+    """The merge of target and approved commit conflicts. Facts: `files`."""
+
+    code, exit_code = "CONFLICT", 13
+
+
+class GateFailed(ConductorError):
+    code, exit_code = "GATE_FAILED", 14
+
+
+class Blocked(ConductorError):
+    """A checkout of the target has changes that the landing would overwrite. Facts: `files`."""
+
+    code, exit_code = "BLOCKED", 15
+
+
+class Superseded(ConductorError):
+    """The branch is not at the approved commit any more. Facts: `approved_commit`, `head_commit`."""
+
+    code, exit_code = "SUPERSEDED", 16
+
+
+class LockTimeout(ConductorError):
+    """A lock was not to be had in time. Facts: `path`, `seconds`, `holder`."""
+
+    code, exit_code = "LOCK_TIMEOUT", 17
+
+
+class NotFound(ConductorError):
+    code, exit_code = "NOT_FOUND", 18
+
+
+class AgentFailed(ConductorError):
+    """The agent's command could not be started, or ended badly."""
+
+    code, exit_code = "AGENT_FAILED", 19
+
+
+class PushRejected(ConductorError):
+    code, exit_code = "PUSH_REJECTED", 20

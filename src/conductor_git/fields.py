@@ -1,0 +1,164 @@
+"""The header of a message read back: by one expression where it has the shape that we write, else by YAML.
+
+The expression takes a small part of YAML, and property tests compare the two ways.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Final
+
+from conductor_git.header import PLAIN, UNSAFE, flow
+from conductor_git.message import MAX_HEADER, Message, Parent
+
+
+def _value(end: bytes) -> bytes:
+    """A group that matches one scalar as `scalar` writes it, before `end`; what YAML reads as null is not one."""
+    return rb'("[^"\\\x00-\x1f\x7f]*"|(?!(?:null|Null|NULL)' + end + rb")" + PLAIN.encode() + rb")" + end
+
+
+_KEY: Final = _value(b": ")
+_VALUE: Final = _value(rb"\n")
+_ID: Final = rb"MSG-[0-9]{8}-[0-9]{6}-[0-9]{9}-PID[0-9]{5,7}-[0-9]{4}"
+_PARENT: Final = rb"    - msg_id: (" + _ID + rb")\n(?:      kind: " + _VALUE + rb")?"
+_META: Final = rb"    " + _KEY + _VALUE
+_FRAME: Final = (
+    rb"---\n(msg_id: (" + _ID + rb")\n"
+    rb"ts: ([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{9}Z)\n"
+    rb'type: ((?!NULL\n)[A-Z][A-Z_]*|"[A-Z][A-Z_]*")\n'
+    rb"(?:project_id: " + _VALUE + rb")?"
+    rb"(?:task_id: " + _VALUE + rb")?"
+    rb"(?:run_id: " + _VALUE + rb")?"
+    rb"(?:parents:\n((?:    - msg_id: [^\n]*\n(?:      kind: [^\n]*\n)?)+))?"
+    rb"(?:attachment_path: " + _VALUE + rb")?"
+    rb"(?:meta:\n((?:    [^\n]+\n)+))?"
+    rb"length: ([0-9]{1,6})\n)"
+    rb'crc: ([0-9a-f]{8}|"[0-9a-f]{8}")\n---\n'
+)
+fast_header: Final = re.compile(_FRAME)
+"""A whole header as `header_lines` writes it. Groups: what the crc covers, msg_id, ts, type, project_id, task_id,
+run_id, parents, attachment_path, meta, length, crc."""
+_parents: Final = re.compile(rb"(?:" + _PARENT + rb")*")
+_parent: Final = re.compile(_PARENT)
+_metas: Final = re.compile(rb"(?:" + _META + rb")*")
+_meta: Final = re.compile(_META)
+
+
+class BadHeader(ValueError):
+    """A header that no message can be made of."""
+
+
+def read_fast(match: re.Match[bytes], body: str) -> Message | None:
+    """The message of a header that `fast_header` matched; None where it takes YAML to be sure of a value."""
+    _, msg_id, ts, kind, project, task, run, parents, attachment, meta, _, _ = match.groups()
+    try:
+        return Message(
+            _unquoted(kind),
+            body,
+            project and _unquoted(project),
+            task and _unquoted(task),
+            run and _unquoted(run),
+            _fast_parents(parents) if parents else (),
+            attachment and _unquoted(attachment),
+            _fast_meta(meta) if meta else {},
+            msg_id.decode(),
+            ts.decode(),
+        )
+    except BadHeader:
+        return None
+
+
+def read_header(lines: bytes) -> dict[str, object]:
+    """Any YAML header as a mapping, or `BadHeader`; reading is as strict as that of our records."""
+    from conductor_git.strictyaml import BadYaml, read
+
+    try:
+        tree = read(lines, limit=MAX_HEADER)
+    except BadYaml as bad:
+        raise BadHeader(f"the header is not YAML: {bad}") from bad
+    if not isinstance(tree, dict):
+        raise BadHeader("the header is not a mapping")
+    return dict(tree)
+
+
+def message_of(fields: Mapping[str, object], body: str) -> Message:
+    """The message of a header that `read_header` read; keys it does not know go to `extra`."""
+    rest = {key: value for key, value in fields.items() if key not in ("length", "crc")}
+    msg_id, kind = rest.pop("msg_id", None), rest.pop("type", None)
+    if not isinstance(msg_id, str) or not isinstance(kind, str) or not msg_id or not kind:
+        raise BadHeader("the header has no msg_id or no type")
+    return Message(
+        type=kind,
+        body=body,
+        project_id=_string(rest, "project_id"),
+        task_id=_string(rest, "task_id"),
+        run_id=_string(rest, "run_id"),
+        parents=tuple(_read_parents(rest.pop("parents", None))),
+        attachment_path=_string(rest, "attachment_path"),
+        meta=_read_meta(rest.pop("meta", None)),
+        msg_id=msg_id,
+        ts=_string(rest, "ts") or "",
+        extra=rest,
+    )
+
+
+@lru_cache(maxsize=128)
+def _unquoted(raw: bytes) -> str:
+    if raw[0] != 0x22:
+        return raw.decode()
+    try:
+        text = raw[1:-1].decode()
+    except UnicodeDecodeError as bad:
+        raise BadHeader("not UTF-8") from bad
+    if not text.isascii() and UNSAFE.search(text):
+        raise BadHeader("needs YAML")
+    return text
+
+
+def _fast_parents(block: bytes) -> tuple[Parent, ...]:
+    if not _parents.fullmatch(block):
+        raise BadHeader("needs YAML")
+    return tuple(Parent(msg_id.decode(), _unquoted(kind) if kind else None) for msg_id, kind in _parent.findall(block))
+
+
+def _fast_meta(block: bytes) -> dict[str, str]:
+    if not _metas.fullmatch(block):
+        raise BadHeader("needs YAML")
+    pairs = _meta.findall(block)
+    meta = {_unquoted(key): _unquoted(value) for key, value in pairs}
+    if len(meta) != len(pairs):
+        raise BadHeader("needs YAML")
+    return meta
+
+
+def _string(fields: dict[str, object], name: str) -> str | None:
+    value = fields.pop(name, None)
+    if value is None or isinstance(value, str):
+        return value
+    raise BadHeader(f"{name} is not a string")
+
+
+def _read_parents(value: object) -> Iterator[Parent]:
+    if value is None:
+        return
+    if not isinstance(value, list):
+        raise BadHeader("parents is not a list")
+    for item in value:
+        if isinstance(item, str):
+            yield Parent(item)
+        elif isinstance(item, dict) and isinstance(item.get("msg_id"), str):
+            yield Parent(item["msg_id"], _string(item, "kind"))
+        else:
+            raise BadHeader("a parent is neither an id nor a mapping with a msg_id")
+
+
+def _read_meta(value: object) -> dict[str, str]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise BadHeader("meta is not a mapping")
+    return {
+        key: item if isinstance(item, str) else "" if item is None else flow(item, 1) for key, item in value.items()
+    }

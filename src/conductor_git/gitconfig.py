@@ -1,0 +1,81 @@
+"""The shared git config seen as data: which keys can run a program, which are safe to take over (pure)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+Pairs = tuple[tuple[str, str], ...]
+
+_EXECUTABLE: Final = re.compile(
+    r"core\.(fsmonitor|hookspath|sshcommand|pager|editor|gitproxy|askpass|alternaterefscommand|worktree|attributesfile)"
+    r"|filter\..*\.(clean|smudge|process)"
+    r"|diff\.(external|.*\.(command|textconv))"
+    r"|merge\..*\.driver|(merge|diff)tool\..*|gpg\.(.*\.)?(program|defaultkeycommand)"
+    r"|credential\.(.*\.)?helper|alias\..*|url\..*\.(push)?insteadof"
+    r"|remote\..*\.(uploadpack|receivepack|vcs|url|pushurl|proxy)|submodule\..*\.(update|url)|protocol\..*"
+    r"|include\.path|includeif\..*|sequence\.editor|interactive\.difffilter|uploadpack\.packobjectshook"
+    r"|trailer\..*\.(cmd|command)|tar\..*\.command|(browser|man|web|instaweb|sendemail|pager)\..*|ssh\.variant",
+    re.IGNORECASE,
+)
+_SAFE: Final = re.compile(
+    r"user\.(name|email|signingkey)|author\.(name|email)|committer\.(name|email)"
+    r"|commit\.gpgsign|gpg\.format|gpg\.ssh\.allowedsignersfile"
+    r"|core\.(autocrlf|eol|filemode|symlinks|ignorecase|precomposeunicode|bigfilethreshold|compression)"
+    r"|merge\.(renames|renamelimit|directoryrenames)|diff\.(renames|renamelimit|algorithm)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """What `git config --list` says: the repository's own entries, and whether commits are to be signed."""
+
+    local: Pairs
+    signs: bool = False
+
+
+def parse(fields: Iterable[str]) -> Entries:
+    """The output fields of `git config --list -z --show-scope`."""
+    items = list(fields)
+    local, signs = [], False
+    for scope, entry in zip(items[::2], items[1::2], strict=True):
+        key, _, value = entry.partition("\n")
+        if scope in ("local", "worktree"):
+            local.append((key, value))
+        if key == "commit.gpgsign":
+            signs = value.lower() in ("", "true", "yes", "on", "1")
+    return Entries(tuple(local), signs)
+
+
+def executable(pairs: Pairs) -> dict[str, list[str]]:
+    """The keys of `pairs` by which a git command can be made to run a program, with all their values."""
+    found: dict[str, list[str]] = {}
+    for key, value in pairs:
+        if _EXECUTABLE.fullmatch(key):
+            found.setdefault(key, []).append(value)
+    return found
+
+
+def changed(before: Mapping[str, list[str]], after: Mapping[str, list[str]]) -> tuple[str, ...]:
+    """The keys whose values differ, sorted."""
+    return tuple(sorted(key for key in {*before, *after} if before.get(key) != after.get(key)))
+
+
+def safe_copy(pairs: Pairs) -> str:
+    """The keys of `pairs` that say who commits and how files are written, as text for a config file."""
+    lines = []
+    for key, value in pairs:
+        if _SAFE.fullmatch(key):
+            section, _, name = key.rpartition(".")
+            first, _, rest = section.partition(".")
+            header = f'[{first} "{rest}"]' if rest else f"[{first}]"
+            lines.append(f"{header}\n\t{name} = {_quoted(value)}\n")
+    return "".join(lines)
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
+    return f'"{escaped}"'

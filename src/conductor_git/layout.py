@@ -1,0 +1,104 @@
+"""Every path that conductor-git owns, in one place (design: "Where things live")."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from conductor_git.names import RunId, TaskId
+
+CONTEXT_NAME: Final = ".worker-ctx.json"
+CANONICAL_CONTEXT_NAME: Final = "worker-ctx.json"
+CONFIG_NAME: Final = ".conductor.yaml"
+BUS_NAME: Final = "MESSAGE-BUS.md"
+SALVAGE_REFS: Final = "refs/conductor/salvage/"
+OWN_FILES: Final = (CONTEXT_NAME,)
+"""File names that must never be committed: a landing that brings one is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Paths under the common git dir of one project; makes none of them."""
+
+    common_dir: Path
+
+    @property
+    def state_dir(self) -> Path:
+        return self.common_dir / "conductor"
+
+    @property
+    def bus(self) -> Path:
+        return self.state_dir / BUS_NAME
+
+    @property
+    def tasks(self) -> Path:
+        return self.state_dir / "tasks"
+
+    def task(self, task_id: TaskId) -> Path:
+        return self.tasks / task_id
+
+    def run_info(self, task_id: TaskId) -> Path:
+        return self.task(task_id) / "run-info.yaml"
+
+    def prompt(self, task_id: TaskId) -> Path:
+        return self.task(task_id) / "prompt.md"
+
+    def heartbeat(self, task_id: TaskId) -> Path:
+        return self.task(task_id) / "heartbeat"
+
+    def reviews(self, task_id: TaskId) -> Path:
+        return self.task(task_id) / "reviews"
+
+    def attempt(self, task_id: TaskId, run_id: RunId) -> Path:
+        return self.task(task_id) / "attempts" / run_id
+
+    def config_guard(self, task_id: TaskId) -> Path:
+        """What the exec-capable keys of the shared git config were when the task was spawned."""
+        return self.task(task_id) / "git-config.json"
+
+    @property
+    def journal(self) -> Path:
+        """One small file per operation under way; what lies here with its lock free was interrupted."""
+        return self.state_dir / "journal"
+
+    def intent(self, task_id: TaskId) -> Path:
+        return self.journal / f"{task_id}.json"
+
+    @property
+    def locks(self) -> Path:
+        return self.state_dir / "locks"
+
+    def task_lock(self, task_id: TaskId) -> Path:
+        """Held for the length of one verb on the task, so that verbs on a task follow one another."""
+        return self.locks / "tasks" / task_id
+
+    @property
+    def worktree_lock(self) -> Path:
+        """Held around `git worktree add`, whose own locks are not made for neighbours."""
+        return self.locks / "worktrees"
+
+    def landing_queue(self, target: str) -> Path:
+        """The tickets of the landings that wait for `target`; hashed, because a ref is not a file name."""
+        return self.locks / "targets" / sha256(target.encode()).hexdigest()[:16]
+
+    def landing(self, landing_id: str) -> Path:
+        return self.state_dir / "landings" / landing_id
+
+    @property
+    def integration(self) -> Path:
+        return self.state_dir / "integration.git"
+
+    @property
+    def hooks(self) -> Path:
+        """The hooks that agents run, written from the package."""
+        return self.state_dir / "hooks"
+
+    @property
+    def gates(self) -> Path:
+        return self.state_dir / "gates"
+
+    @property
+    def quarantine(self) -> Path:
+        return self.state_dir / "quarantine"

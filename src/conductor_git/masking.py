@@ -1,0 +1,43 @@
+"""Secrets out of text that people read: logs, messages, pages (pure)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+MASK: Final = "[masked]"
+SHORTEST_SECRET: Final = 8
+"""Shorter values are left alone: `true`, `1` or a port would be masked wherever they stand."""
+
+_SECRET_NAMES: Final = ("_TOKEN", "_KEY", "_SECRET")
+_FORMATS: Final = (
+    # What is followed by no digit is prose: `sk-` begins many a branch name.
+    r"(?:sk|pplx|xai)-(?=[A-Za-z_-]{0,200}[0-9])[A-Za-z0-9_-]{16,}",
+    r"gh[oprsu]_[A-Za-z0-9]{16,}",
+    r"github_pat_[A-Za-z0-9_]{16,}",
+    r"A[KS]IA[A-Z0-9]{16}(?![A-Za-z0-9])",
+    r"AIza[A-Za-z0-9_-]{30,}",
+)
+_KNOWN: Final = re.compile(
+    rf"(?<![A-Za-z0-9])(?:{'|'.join(_FORMATS)})|(?P<scheme>\b(?i:Bearer)\s{{1,8}})[A-Za-z0-9._~+/-]{{16,}}=*",
+    re.ASCII,
+)
+
+
+def mask(text: str, secrets: Iterable[str] = ()) -> str:
+    """`text` with every one of `secrets` and everything that looks like a provider's key replaced by `MASK`."""
+    longest_first = sorted({secret for secret in secrets if len(secret) >= SHORTEST_SECRET}, key=len, reverse=True)
+    if longest_first:
+        text = re.sub("|".join(map(re.escape, longest_first)), MASK, text)
+    return _KNOWN.sub(lambda found: (found["scheme"] or "") + MASK, text)
+
+
+def mask_bytes(data: bytes, secrets: Iterable[str] = ()) -> bytes:
+    """`mask` on UTF-8; bytes that are not UTF-8 come through unchanged."""
+    return mask(data.decode("utf-8", "surrogateescape"), secrets).encode("utf-8", "surrogateescape")
+
+
+def secret_values(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The values of `environment` whose names say that they are secret: `*_TOKEN`, `*_KEY`, `*_SECRET`."""
+    return tuple(value for name, value in environment.items() if name.upper().endswith(_SECRET_NAMES))

@@ -1,0 +1,177 @@
+"""The merge of an approved commit into a target, computed in memory: no checkout, no index, no hook, no driver."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from conductor_git.errors import Conflict, OwnFiles
+from conductor_git.gitcmd import Git
+from conductor_git.layout import OWN_FILES
+from conductor_git.names import CommitId
+from conductor_git.run import Strategy
+
+_LINE_ENDS: Final = "-blank-at-eol,-blank-at-eof,-space-before-tab,-indent-with-non-tab,-tab-in-indent"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a landing asks for: `approved` onto `target`, as `message` (with its trailers), by `strategy`."""
+
+    target: CommitId
+    approved: CommitId
+    strategy: Strategy
+    message: str
+    trailers: tuple[str, ...]
+    signs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A commit in the object store that no ref points at yet; `target` itself where it held everything already."""
+
+    commit: CommitId
+    paths: tuple[str, ...]
+
+
+def is_contained(git: Git, commit: CommitId, target: CommitId) -> bool:
+    """`commit` is `target` or one of its ancestors."""
+    return git.run("merge-base", "--is-ancestor", commit, target, ok=(0, 1)).code == 0
+
+
+def merge(git: Git, plan: Plan) -> Merged:
+    """Make the commit that lands `plan`; `Conflict` names the paths, `OwnFiles` what must not land.
+
+    Writes objects only, so a crash leaves nothing but unreferenced objects. Never picks a side: a conflict is an
+    outcome, and a merge that would bring conflict markers is one as well.
+    """
+    commit = _rebased(git, plan) if plan.strategy is Strategy.REBASE else _joined(git, plan)
+    paths = tuple(git.run("diff-tree", "-r", "-z", "--name-only", "--no-renames", plan.target, commit).fields)
+    _refuse_own_files(paths)
+    _refuse_markers(git, plan.target, commit)
+    return Merged(commit, paths)
+
+
+def _joined(git: Git, plan: Plan) -> CommitId:
+    tree = merged_tree(git, plan.target, plan.approved)
+    squash = plan.strategy is Strategy.SQUASH
+    if squash and tree == _tree_of(git, plan.target):
+        return plan.target
+    parents = [plan.target] if squash else [plan.target, plan.approved]
+    return commit_tree(git, tree, parents, f"{plan.message}\n\n{_block(plan.trailers)}", signs=plan.signs)
+
+
+def _block(trailers: Sequence[str]) -> str:
+    return "\n".join(trailers) + "\n"
+
+
+def merged_tree(git: Git, ours: CommitId, theirs: CommitId) -> str:
+    """The tree of a three-way merge, or `Conflict` with the paths."""
+    done = git.run("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs, ok=(0, 1))
+    tree, *files = done.fields
+    if done.code == 0:
+        return tree
+    raise conflict(tuple(dict.fromkeys(files)))
+
+
+def conflict(files: tuple[str, ...], why: str = "conflicts with the target") -> Conflict:
+    return Conflict(f"the approved commit {why} in {', '.join(files[:5]) or 'its paths'}", files=list(files))
+
+
+def _rebased(git: Git, plan: Plan) -> CommitId:
+    """The commits of the branch that the target lacks, one after the other on top of it, merges flattened.
+
+    Each is merged as `merge-tree` of the new tip and the commit, with its parent as the base; git 2.38 has no
+    `--merge-base`, so the base is given as the only shared ancestor of two throw-away commits.
+    """
+    tip = plan.target
+    commits = git.run(
+        "rev-list", "--reverse", "--topo-order", "--no-merges", "--cherry-pick", "--right-only",
+        f"{plan.target}...{plan.approved}",
+    ).lines  # fmt: skip
+    for number, text in enumerate(commits, 1):
+        commit = CommitId(text)
+        tree = _picked_tree(git, tip, commit)
+        if tree != _tree_of(git, tip):
+            trailers = plan.trailers if number == len(commits) else plan.trailers[:1]
+            tip = _copied(git, commit, tree, tip, trailers, plan.signs)
+    return tip
+
+
+def _picked_tree(git: Git, tip: CommitId, commit: CommitId) -> str:
+    parent = CommitId(git.run("rev-parse", "--verify", f"{commit}^").text)
+    base = commit_tree(git, _tree_of(git, parent), [], "base")
+    ours = commit_tree(git, _tree_of(git, tip), [base], "ours")
+    theirs = commit_tree(git, _tree_of(git, commit), [base], "theirs")
+    return merged_tree(git, ours, theirs)
+
+
+def _tree_of(git: Git, commit: CommitId) -> str:
+    return git.run("rev-parse", "--verify", f"{commit}^{{tree}}").text
+
+
+def commit_tree(
+    git: Git,
+    tree: str,
+    parents: Sequence[str],
+    message: str,
+    *,
+    signs: bool = False,
+    extra: dict[str, str] | None = None,
+) -> CommitId:
+    """A new commit by the user's own identity, signed where `signs` says so."""
+    flags = ["-S"] if signs else []
+    flags += [part for parent in parents for part in ("-p", parent)]
+    stdin = message.encode("utf-8", "surrogateescape")
+    return CommitId(git.run("commit-tree", *flags, "-F", "-", tree, stdin=stdin, extra=extra).text)
+
+
+def _copied(git: Git, commit: CommitId, tree: str, parent: CommitId, trailers: Sequence[str], signs: bool) -> CommitId:
+    shown = git.run("show", "-s", "--no-show-signature", "--format=%an%x00%ae%x00%aI%x00%B", commit).text
+    name, email, date, message = shown.split("\0", 3)
+    author = {"GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": email, "GIT_AUTHOR_DATE": date}
+    with_trailers = git.run(
+        "interpret-trailers", "--no-divider", *[f"--trailer={trailer}" for trailer in trailers],
+        stdin=f"{message.strip()}\n".encode("utf-8", "surrogateescape"),
+    ).text  # fmt: skip
+    return commit_tree(git, tree, [parent], f"{with_trailers}\n", signs=signs, extra=author)
+
+
+def _refuse_own_files(paths: Sequence[str]) -> None:
+    own = [path for path in paths if path.rpartition("/")[2] in OWN_FILES]
+    if own:
+        raise OwnFiles(
+            f"the landing would bring {', '.join(own)}, which belongs to conductor-git and not to the project",
+            hint=f"git rm --cached {own[0]}",
+            files=own,
+        )
+
+
+def _refuse_markers(git: Git, target: CommitId, commit: CommitId) -> None:
+    done = git.run(
+        "-c", f"core.whitespace={_LINE_ENDS}", "diff-tree", "--check", "-r", "--no-ext-diff", "--no-textconv",
+        target, commit, ok=(0, 2),
+    )  # fmt: skip
+    if done.code:
+        files = parse_markers(done.text)
+        if files:
+            raise conflict(files, "holds conflict markers")
+
+
+def parse_markers(text: str) -> tuple[str, ...]:
+    """The paths in `git diff --check` output that gained both an opening and a closing conflict marker.
+
+    Both, because seven equals signs alone are a heading in many documents.
+    """
+    opened: set[str] = set()
+    closed: set[str] = set()
+    path = ""
+    for line in text.split("\n"):
+        if line.endswith(": leftover conflict marker"):
+            path = line.rsplit(":", 2)[0]
+        elif line.startswith("+<<<<<<<"):
+            opened.add(path)
+        elif line.startswith("+>>>>>>>"):
+            closed.add(path)
+    return tuple(sorted(opened & closed))

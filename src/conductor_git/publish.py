@@ -1,0 +1,60 @@
+"""Publishing: the target ref moves by compare-and-swap, together with the checkout it is in, if it is in one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from conductor_git import checkout as checkouts
+from conductor_git.checkout import Checkout
+from conductor_git.errors import Blocked
+from conductor_git.gitcmd import Git
+from conductor_git.layout import Layout
+from conductor_git.names import CommitId
+from conductor_git.worktree import registered_git_dir, worktrees
+
+
+def checkout_of(git: Git, layout: Layout, ref: str, scratch: Path) -> Checkout | None:
+    """The checkout that has `ref` checked out, if any; `Blocked` where two have, or a rebase of it is under way."""
+    _refuse_rebase(layout, ref)
+    found = [entry for entry in worktrees(git) if entry.branch_ref == ref and not entry.is_bare]
+    if len(found) > 1:
+        paths = ", ".join(str(entry.path) for entry in found)
+        raise Blocked(f"the target is checked out more than once: {paths}", hint="git worktree list", files=[])
+    if not found:
+        return None
+    path = found[0].path
+    return Checkout(path, registered_git_dir(layout, path) or layout.common_dir, scratch)
+
+
+def _refuse_rebase(layout: Layout, ref: str) -> None:
+    # A rebase ends with a compare-and-swap of its own on the branch; moving it underneath would fail the person's work.
+    for directory in (layout.common_dir, *sorted(layout.common_dir.glob("worktrees/*"))):
+        for name in ("rebase-merge/head-name", "rebase-apply/head-name"):
+            file = directory / name
+            if file.is_file() and file.read_text().strip() == ref:
+                raise Blocked(
+                    f"a rebase of {ref.removeprefix('refs/heads/')} is under way ({directory})",
+                    hint="git rebase --continue",
+                    files=[],
+                )
+
+
+def publish(git: Git, checkout: Checkout | None, ref: str, before: CommitId, after: CommitId, reflog: str) -> None:
+    """Move `ref` from `before` to `after`. Durable once the file system is synced; `Blocked` or `GitFailed` moved
+    nothing."""
+    if checkout is None:
+        git.run("update-ref", "--no-deref", "-m", reflog, ref, after, before)
+    else:
+        checkouts.fast_forward(git, checkout, ref, before, after, reflog)
+
+
+def tip_of(git: Git, ref: str) -> CommitId | None:
+    """The commit that the full ref name `ref` points at, or None."""
+    done = git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}", ok=(0, 1))
+    return CommitId(done.text) if done.code == 0 else None
+
+
+def with_locks(git: Git, *descriptors: int) -> Git:
+    """`git` whose children keep the given locks until the last of them has ended."""
+    return replace(git, inherit=(*git.inherit, *descriptors))

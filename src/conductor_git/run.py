@@ -1,0 +1,249 @@
+"""The run: states, events, the table of transitions, and the record of one worker's life (no I/O)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+
+from conductor_git.errors import IllegalTransition
+from conductor_git.names import CommitId, RunId, TaskId
+
+
+class State(StrEnum):
+    ASSIGNED = "ASSIGNED"
+    WORKING = "WORKING"
+    IN_REVIEW = "IN_REVIEW"
+    APPROVED = "APPROVED"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def is_final(self) -> bool:
+        """No work goes on; FAILED and CANCELLED can still be retried, COMPLETED is final for good."""
+        return self in (State.COMPLETED, State.FAILED, State.CANCELLED)
+
+
+class Event(StrEnum):
+    SPAWN = "spawn"
+    START = "start"
+    DONE = "done"
+    APPROVE = "approve"
+    REQUEST_CHANGES = "request_changes"
+    SUPERSEDE = "supersede"
+    BOUNCE = "bounce"
+    MERGE = "merge"
+    FAIL = "fail"
+    CANCEL = "cancel"
+    RETRY = "retry"
+
+
+_LIVE: Final = (State.ASSIGNED, State.WORKING, State.IN_REVIEW, State.APPROVED)
+
+TRANSITIONS: Final[Mapping[tuple[State, Event], State]] = {
+    (State.ASSIGNED, Event.START): State.WORKING,
+    (State.WORKING, Event.DONE): State.IN_REVIEW,
+    (State.IN_REVIEW, Event.APPROVE): State.APPROVED,
+    (State.IN_REVIEW, Event.REQUEST_CHANGES): State.WORKING,
+    # A later verdict replaces an earlier one, also after it had approved.
+    (State.APPROVED, Event.REQUEST_CHANGES): State.WORKING,
+    (State.IN_REVIEW, Event.SUPERSEDE): State.IN_REVIEW,
+    (State.APPROVED, Event.SUPERSEDE): State.IN_REVIEW,
+    (State.APPROVED, Event.BOUNCE): State.WORKING,
+    (State.APPROVED, Event.MERGE): State.COMPLETED,
+    **{(state, Event.FAIL): State.FAILED for state in _LIVE},
+    **{(state, Event.CANCEL): State.CANCELLED for state in _LIVE},
+    (State.FAILED, Event.RETRY): State.ASSIGNED,
+    (State.CANCELLED, Event.RETRY): State.ASSIGNED,
+}
+
+
+class Outcome(StrEnum):
+    """How a landing ended; kept apart in exit codes, JSON, the bus and every page."""
+
+    LANDED = "LANDED"
+    ALREADY_LANDED = "ALREADY_LANDED"
+    CONFLICT = "CONFLICT"
+    GATE_FAILED = "GATE_FAILED"
+    BLOCKED = "BLOCKED"
+    SUPERSEDED = "SUPERSEDED"
+    PUSH_REJECTED = "PUSH_REJECTED"
+
+
+class Phase(StrEnum):
+    """What a landing was about to do when it last wrote its record; recovery starts from it."""
+
+    MERGE = "merge"
+    GATES = "gates"
+    PUBLISH = "publish"
+    CLEANUP = "cleanup"
+    ENDED = "ended"
+
+
+class Strategy(StrEnum):
+    MERGE = "merge"
+    SQUASH = "squash"
+    REBASE = "rebase"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One transition, as `history` keeps it."""
+
+    revision: int
+    event: Event
+    state: State
+    at: datetime
+    by: str
+    commit: CommitId | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessId:
+    """A process that is the same one later: a pid alone is reused, pid and start time are not."""
+
+    pid: int
+    started: float
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One agent process launched for the run. `end` is None while it runs, then `exited`, `killed`, `stopped`,
+    `lost` (it and its supervisor vanished) or `unstartable`."""
+
+    run_id: RunId
+    agent: str
+    pid: int | None
+    pid_started: float | None
+    pgid: int | None
+    started_at: datetime
+    supervisor: ProcessId | None = None
+    agent_version: str | None = None
+    ended_at: datetime | None = None
+    end: str | None = None
+    exit_code: int | None = None
+    signal: str | None = None
+    cost_usd: float | None = None
+
+    @property
+    def process(self) -> ProcessId | None:
+        if self.pid is None or self.pid_started is None:
+            return None
+        return ProcessId(self.pid, self.pid_started)
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """One gate on the merged tree; `exit_code` None means the time limit ended it."""
+
+    name: str
+    command: str
+    exit_code: int | None
+    seconds: float
+    log: str
+
+    @property
+    def passed(self) -> bool:
+        return self.exit_code == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """The last landing of a run: where it stands (`phase`) and, once it ended, how (`outcome`)."""
+
+    landing_id: str
+    phase: Phase
+    strategy: Strategy
+    outcome: Outcome | None = None
+    target_before: CommitId | None = None
+    merge_commit: CommitId | None = None
+    checkout: str | None = None
+    """The person's checkout that is fast-forwarded, as an absolute path; None where the target is not checked out."""
+    files: tuple[str, ...] = ()
+    """The paths in conflict, or those that block."""
+    gates: tuple[GateResult, ...] = ()
+    cleanup: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The record `tasks/<task_id>/run-info.yaml`: frozen, changed only by `advance` and `replace` in a store update."""
+
+    project_id: str
+    task_id: TaskId
+    title: str
+    state: State
+    branch: str
+    target: str
+    base_commit: CommitId
+    worktree: str
+    agent: str | None
+    created_at: datetime
+    updated_at: datetime
+    revision: int = 1
+    generation: int = 1
+    head_commit: CommitId | None = None
+    approved_commit: CommitId | None = None
+    merge_commit: CommitId | None = None
+    command: tuple[str, ...] = ()
+    needs: tuple[TaskId, ...] = ()
+    reviews_required: int = 1
+    summary: str | None = None
+    reason: str | None = None
+    history: tuple[Step, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    landing: Landing | None = None
+
+    @property
+    def branch_ref(self) -> str:
+        return f"refs/heads/{self.branch}"
+
+    @property
+    def target_ref(self) -> str:
+        return f"refs/heads/{self.target}"
+
+    @property
+    def last_attempt(self) -> Attempt | None:
+        return self.attempts[-1] if self.attempts else None
+
+
+NEXT_COMMAND: Final[Mapping[State, str]] = {
+    State.ASSIGNED: "conductor-git start {task}",
+    State.WORKING: "conductor-git done {task}",
+    State.IN_REVIEW: "conductor-git approve {task}",
+    State.APPROVED: "conductor-git merge {task}",
+    State.COMPLETED: "conductor-git show {task}",
+    State.FAILED: "conductor-git retry {task}",
+    State.CANCELLED: "conductor-git retry {task}",
+}
+"""What usually moves a task on from each state, for hints."""
+
+
+def next_command(run: Run) -> str:
+    return NEXT_COMMAND[run.state].format(task=run.task_id)
+
+
+def advance(
+    run: Run, event: Event, *, at: datetime, by: str, commit: CommitId | None = None, note: str | None = None
+) -> Run:
+    """`run` after `event`, with the step added to its history; `IllegalTransition` where the table has no row."""
+    state = TRANSITIONS.get((run.state, event))
+    if state is None:
+        raise IllegalTransition(
+            f"{run.task_id} is {run.state}, where `{event}` is not possible",
+            hint=next_command(run),
+            task_id=run.task_id,
+            state=str(run.state),
+            event=str(event),
+        )
+    step = Step(run.revision + 1, event, state, at, by, commit, note)
+    return replace(run, state=state, updated_at=at, history=(*run.history, step))
+
+
+def utcnow() -> datetime:
+    """The clock of the surfaces; everything below them is handed a time."""
+    return datetime.now(UTC)

@@ -1,0 +1,57 @@
+"""What an agent finds in its environment: who it is, the bus, the fence, and `conductor-git` on its path."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from conductor_git import environment, fence
+from conductor_git.layout import CONTEXT_NAME
+from conductor_git.names import RunId
+from conductor_git.project import Project
+from conductor_git.run import Run
+
+
+def agent_environment(project: Project, run: Run, run_id: RunId) -> dict[str, str]:
+    """The environment of an attempt: ours without git's and our own variables, plus those of formats.md.
+
+    The fence comes with it, so that the agent's git commands move no ref but its branch.
+    """
+    ours = environment.without_git(environment.inherited())
+    inherited = {name: value for name, value in ours.items() if not name.startswith("CONDUCTOR_")}
+    hooks = fence.materialise(project.layout.hooks)
+    return (
+        inherited
+        | identity_variables(project, run, run_id)
+        | fence.environment(
+            hooks=hooks,
+            branch_ref=run.branch_ref,
+            common_dir=project.layout.common_dir,
+            original_hooks=original_hooks(project),
+        )
+        | {"PATH": _with_ours(inherited)}
+    )
+
+
+def identity_variables(project: Project, run: Run, run_id: RunId) -> dict[str, str]:
+    return {
+        "CONDUCTOR_WORKER_CTX": str(Path(run.worktree) / CONTEXT_NAME),
+        "CONDUCTOR_TASK_ID": run.task_id,
+        "CONDUCTOR_PROJECT_ID": run.project_id,
+        "CONDUCTOR_RUN_ID": run_id,
+        "CONDUCTOR_BUS": f"file:{project.layout.bus}",
+        "CONDUCTOR_GENERATION": str(run.generation),
+    }
+
+
+def original_hooks(project: Project) -> Path:
+    """The hooks directory that git would use in this repository without the fence."""
+    return Path(replace(project.git, hooks=True).run("rev-parse", "--git-path", "hooks").text)
+
+
+def _with_ours(variables: Mapping[str, str]) -> str:
+    # The interpreter's directory holds the conductor-git script of the same installation.
+    ours, path = str(Path(sys.executable).parent), variables.get("PATH", "")
+    return path if ours in path.split(":") else f"{ours}:{path}" if path else ours

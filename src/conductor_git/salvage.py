@@ -1,0 +1,162 @@
+"""Salvage: a commit under `refs/conductor/salvage/` that keeps, byte for byte, what a removal would drop."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from conductor_git.errors import UnsafePath
+from conductor_git.gitcmd import Git
+from conductor_git.integration import looking_at
+from conductor_git.layout import OWN_FILES, SALVAGE_REFS, Layout
+from conductor_git.names import CommitId, TaskId
+from conductor_git.worktree import registered_git_dir
+
+_LINK: Final = "120000"
+IGNORED_FILE_BYTES: Final = 1024 * 1024
+IGNORED_TOTAL_BYTES: Final = 64 * 1024 * 1024
+"""Ignored files over these limits (build output, installed dependencies) are listed, not kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Salvage:
+    """What was kept: a ref and its commit, and the ignored paths that were too large to keep."""
+
+    ref: str
+    commit: CommitId
+    left_out: tuple[str, ...] = ()
+
+
+def salvage(
+    integration: Git,
+    git: Git,
+    layout: Layout,
+    task_id: TaskId,
+    path: Path,
+    *,
+    at: datetime,
+    keep_head: bool = False,
+) -> Salvage | None:
+    """Keep every file of the worktree at `path` that its HEAD does not hold; None where there is nothing to keep.
+
+    What git sees as changed, untracked or ignored is stored raw (no filter, no line-ending rule), symbolic links as
+    links, modes as git knows them; a detached HEAD is kept too, and any HEAD with `keep_head`. The ref is durable when
+    this returns. A repository inside the worktree cannot be kept this way and refuses the removal.
+    """
+    git_dir = registered_git_dir(layout, path)
+    if git_dir is None:
+        raise UnsafePath(f"{path} is no worktree of this repository", hint="git worktree list", path=str(path))
+    named = (git_dir / "HEAD").read_text().strip()
+    head = CommitId(git.run("rev-parse", "--verify", "--end-of-options", named.removeprefix("ref: ")).text)
+    with looking_at(integration, path, git_dir / "index") as looking:
+        gone, kept, left_out = _select(looking, layout, path, head)
+        staged = looking.run("write-tree", ok=(0, 128)).text  # in conflict: no tree, the files hold what there is
+        before = looking.run("rev-parse", f"{head}^{{tree}}").text
+        if not gone and not kept and staged in (before, "") and named.startswith("ref: ") and not keep_head:
+            return Salvage("", head, left_out) if left_out else None
+        tree = _tree(looking, path, head, gone, kept)
+    return _keep(integration, git, task_id, tree, staged if staged != before else "", head, left_out, at)
+
+
+def _select(looking: Git, layout: Layout, root: Path, head: CommitId) -> tuple[list[str], list[str], tuple[str, ...]]:
+    """The paths of `head` that are gone, the paths to keep from the disk, and those too large to keep."""
+    looking.run("update-index", "-q", "--refresh", ok=(0, 1))
+    changed = looking.run("diff-index", "--name-only", "-z", "--no-ext-diff", "--ignore-submodules=dirty", head).fields
+    exclude = f"--exclude-from={layout.common_dir / 'info' / 'exclude'}"
+    untracked = looking.run("ls-files", "-z", "--others", "--exclude-standard", exclude).fields
+    ignored = looking.run("ls-files", "-z", "--others", "--ignored", "--exclude-standard", exclude).fields
+    total, kept = 0, [*untracked]
+    left_out: list[str] = []
+    gone = [path for path in changed if not os.path.lexists(root / path)]
+    kept += [path for path in changed if os.path.lexists(root / path)]
+    for path in ignored:
+        if path in OWN_FILES:
+            continue
+        size = (root / path).lstat().st_size
+        total += size
+        (left_out if size > IGNORED_FILE_BYTES or total > IGNORED_TOTAL_BYTES else kept).append(path)
+    for path in kept:
+        if path.endswith("/") or (root / path / ".git").exists():
+            raise UnsafePath(
+                f"{root / path} is a repository of its own inside the worktree, and salvage cannot keep its history",
+                hint=f"git -C {shlex.quote(str(root / path))} status",
+                path=str(root / path),
+            )
+    return gone, kept, tuple(left_out)
+
+
+def _tree(looking: Git, root: Path, head: CommitId, gone: list[str], kept: list[str]) -> str:
+    """The tree of `head` without `gone` and with the `kept` paths as they are on the disk."""
+    modes = {path: mode for path in kept if (mode := _mode(root / path))}
+    ids = _blobs(looking, root, [path for path, mode in modes.items() if mode != _LINK])
+    lines = [f"0 {'0' * len(head)}\t{path}\0" for path in gone]
+    for path, mode in modes.items():
+        lines.append(f"{mode} {ids.get(path) or _link_blob(looking, root / path)}\t{path}\0")
+    fresh = replace(looking, index=Path(f"{looking.index}.salvage"))
+    fresh.run("read-tree", head)
+    # --replace: a file where HEAD has a directory, or the other way round, takes its place.
+    fresh.run(
+        "update-index", "-z", "--replace", "--index-info", stdin="".join(lines).encode("utf-8", "surrogateescape")
+    )
+    return fresh.run("write-tree").text
+
+
+def _mode(file: Path) -> str:
+    """The file's mode as git writes it; empty for sockets, pipes and devices, which hold no bytes."""
+    mode = file.lstat().st_mode
+    if stat.S_ISLNK(mode):
+        return _LINK
+    if stat.S_ISREG(mode):
+        return "100755" if mode & stat.S_IXUSR else "100644"
+    return ""
+
+
+def _blobs(looking: Git, root: Path, paths: list[str]) -> dict[str, str]:
+    plain = [path for path in paths if "\n" not in path]
+    listing = "".join(f"{root / path}\n" for path in plain).encode("utf-8", "surrogateescape")
+    ids = dict(
+        zip(plain, looking.run("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=listing).lines, strict=True)
+    )
+    for path in paths:
+        if path not in ids:  # a newline in the name: one process for that one file
+            ids[path] = looking.run("hash-object", "-w", "--no-filters", "--", str(root / path)).text
+    return ids
+
+
+def _link_blob(looking: Git, link: Path) -> str:
+    return looking.run("hash-object", "-w", "--no-filters", "--stdin", stdin=os.fsencode(link.readlink())).text
+
+
+def _keep(
+    integration: Git,
+    git: Git,
+    task_id: TaskId,
+    tree: str,
+    staged: str,
+    head: str,
+    left_out: tuple[str, ...],
+    at: datetime,
+) -> Salvage:
+    parents = [head] if head else []
+    subject = f"salvage of {task_id}"
+    if staged:
+        parents.append(integration.run("commit-tree", *_parents(parents), "-m", f"{subject}: index", staged).text)
+    listing = "".join(f"\nnot kept: {path}" for path in left_out)
+    commit = integration.run("commit-tree", *_parents(parents), "-F", "-", tree, stdin=f"{subject}\n{listing}".encode())
+    return replace(keep_commit(git, task_id, CommitId(commit.text), at=at), left_out=left_out)
+
+
+def keep_commit(git: Git, task_id: TaskId, commit: CommitId, *, at: datetime) -> Salvage:
+    """A salvage ref on `commit` itself, for a branch that is about to leave it."""
+    ref = f"{SALVAGE_REFS}{task_id}/{at.strftime('%Y%m%dT%H%M%S%fZ')}"
+    git.run("update-ref", ref, commit, "")
+    return Salvage(ref, commit)
+
+
+def _parents(commits: list[str]) -> list[str]:
+    return [part for commit in commits for part in ("-p", commit)]

@@ -1,0 +1,100 @@
+"""The config in force: the user's file, the project's, CONDUCTOR_* variables; and which of its commands are trusted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from conductor_git import durable
+from conductor_git.config import Config
+from conductor_git.environment import inherited, variable
+from conductor_git.errors import BadConfig, BadInput, Untrusted
+from conductor_git.layers import Layer, Resolved, environment_layers, merge, read_layer
+from conductor_git.layout import CONFIG_NAME
+from conductor_git.names import CommitId
+from conductor_git.project import Project
+
+_LIMIT: Final = 256 * 1024
+
+
+def project_config(project: Project) -> Config:
+    """The config as the main checkout has it now; `BadConfig` names file, line and key."""
+    return resolved(project).config
+
+
+def resolved(project: Project) -> Resolved:
+    return merge([*_user(), *_file(project.repository / CONFIG_NAME), *environment_layers(inherited())])
+
+
+def target_config(project: Project, commit: CommitId) -> Config:
+    """The config as the target `commit` has it, which is what a landing goes by, whatever a branch or checkout says."""
+    shown = project.git.run("cat-file", "blob", f"{commit}:{CONFIG_NAME}", ok=(0, 128))
+    layers = [read_layer(shown.out, f"{commit[:10]}:{CONFIG_NAME}")] if shown.code == 0 else []
+    return merge([*_user(), *layers, *environment_layers(inherited())]).config
+
+
+def _user() -> list[Layer]:
+    return _file(_home("XDG_CONFIG_HOME", ".config") / "config.yaml")
+
+
+def _home(name: str, default: str) -> Path:
+    return Path(variable(name) or Path.home() / default) / "conductor-git"
+
+
+def _file(path: Path) -> list[Layer]:
+    try:
+        return [read_layer(durable.read_regular(path, _LIMIT), str(path))]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as unreadable:
+        raise BadConfig(f"{path} cannot be read: {unreadable.strerror}", hint=f"ls -l {path}") from unreadable
+
+
+def require_trusted(config: Config, *, agree: bool = False) -> None:
+    """Refuse to run the config's commands until their exact text was agreed to on this machine.
+
+    What was agreed to is kept by hash in the user's own directory, where no worker's branch reaches it.
+    """
+    digest = config.commands_digest()
+    if not digest or _trusted(digest).exists():
+        return
+    if agree:
+        trust(config)
+        return
+    listed = ", ".join(f"{key}: {' '.join(words)}" for key, words in config.commands)
+    raise Untrusted(
+        f"the project's config would run commands that you have not agreed to on this machine: {listed}",
+        hint="conductor-git config trust",
+        commands=[{"key": key, "run": " ".join(words)} for key, words in config.commands],
+    )
+
+
+def trust(config: Config) -> None:
+    """Agree to the commands of `config` as they are now; any change of their text asks again."""
+    path = _trusted(config.commands_digest())
+    durable.make_directory(path.parent)
+    durable.replace(path, "".join(f"{key}: {' '.join(words)}\n" for key, words in config.commands).encode())
+
+
+def _trusted(digest: str) -> Path:
+    return _home("XDG_STATE_HOME", ".local/state") / "trusted" / digest
+
+
+def agent_command(config: Config, named: str | None, *, required: bool) -> tuple[str, ...]:
+    """The command of the agent called `named`, or of the default one; empty where none is configured.
+
+    With `required`, an agent that has no command is refused.
+    """
+    name = named or config.agents.default
+    agent = config.agents.named.get(name) if name else None
+    if agent is not None and agent.command:
+        require_trusted(config)
+        return (*agent.command, *agent.args)
+    if required:
+        known = ", ".join(sorted(config.agents.named)) or "none"
+        raise BadInput(
+            f"the agent {name} has no command in {CONFIG_NAME} (configured: {known})",
+            hint="conductor-git spawn TASK -- COMMAND…",
+            agent=name,
+        )
+    return ()

@@ -1,0 +1,55 @@
+"""Taking back a spawn that did not come to its end: what it made, and nothing else."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from conductor_git import durable, gitlocks
+from conductor_git.layout import Layout
+from conductor_git.names import CommitId, TaskId
+from conductor_git.project import Project
+from conductor_git.publish import tip_of
+from conductor_git.worktree import registered_git_dir
+
+
+def remove_half_made(project: Project, task_id: TaskId, facts: Mapping[str, Any]) -> None:
+    """Remove the worktree, the branch and the task folder that the spawn with these `facts` made. Safe to repeat.
+
+    The facts were written when none of the three existed, and no agent was started, so nothing in them is anybody's
+    work; a branch that has moved since is left alone all the same. Call it with the task's lock held.
+    """
+    layout, path, ref = project.layout, Path(facts["worktree"]), f"refs/heads/{facts['branch']}"
+    durable.remove(layout.run_info(task_id))  # first: from here on there is no such task, whatever a kill leaves
+    with durable.lock(layout.worktree_lock, seconds=60, purpose="undo spawn"):
+        gitlocks.clear(layout, gitlocks.ref_locks(layout, ref), label=task_id)
+        for git_dir in _registrations(layout, path):
+            shutil.rmtree(git_dir)
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+        with suppress(OSError):
+            path.parent.rmdir()  # only when it is empty
+    if facts["new_branch"] and tip_of(project.git, ref) == facts["base_commit"]:
+        project.git.run("update-ref", "--no-deref", "-d", ref, CommitId(facts["base_commit"]))
+    if layout.task(task_id).is_dir():
+        shutil.rmtree(layout.task(task_id))
+
+
+def _registrations(layout: Layout, path: Path) -> list[Path]:
+    """The entries under `worktrees/` of this path: the complete one, or one that was killed before it had a `gitdir`.
+
+    A registration without `gitdir` is a moment in the life of any `git worktree add`; it counts as left behind when
+    it carries our directory's name and stays as it is for the grace time.
+    """
+    known = registered_git_dir(layout, path)
+    if known is not None:
+        return [known]
+    return [
+        entry
+        for entry in layout.common_dir.glob(f"worktrees/{path.name}*")
+        if entry.name == path.name or entry.name.removeprefix(path.name).isdigit()
+        if not (entry / "gitdir").exists() and gitlocks.stands_still(entry)
+    ]

@@ -1,0 +1,40 @@
+"""heartbeat: a worker says that it is alive. On the hot path: no YAML, no git, no model tree."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from conductor_git import durable
+from conductor_git.actor import Actor
+from conductor_git.bus.base import Bus
+from conductor_git.errors import NotFound, StaleGeneration
+from conductor_git.heartbeat import touch
+from conductor_git.layout import Layout
+from conductor_git.message import Message
+from conductor_git.names import TaskId
+
+_GENERATION: Final = re.compile(rb"^generation: '?(\d+)", re.MULTILINE)
+
+
+def beat(layout: Layout, bus: Bus, task_id: TaskId, *, by: Actor, project_id: str, note: str | None = None) -> None:
+    """Set the mtime of the task's heartbeat file to now; with a note, post it as PROGRESS too.
+
+    The file is touched and never written, so a beat costs no flush. The record is only searched for its generation.
+    """
+    try:
+        record = durable.read_regular(layout.run_info(task_id), 64 * 1024)
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFound(f"there is no task {task_id}", hint="conductor-git status --all", task_id=task_id) from None
+    current = int(found[1]) if (found := _GENERATION.search(record)) else 1
+    claimed = by.generation_for(task_id)
+    if claimed is not None and claimed < current:
+        raise StaleGeneration(
+            f"this worktree is of generation {claimed} of {task_id}, which was retried since: it is at {current}",
+            hint=f"conductor-git show {task_id}",
+            task_id=task_id,
+            generation=current,
+        )
+    touch(layout, task_id)
+    if note:
+        bus.append(Message(type="PROGRESS", body=note, project_id=project_id, task_id=task_id))

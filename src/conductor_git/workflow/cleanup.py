@@ -1,0 +1,86 @@
+"""After a landing: the worktree goes (what it would drop is salvaged first), the branch goes if it is what landed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from conductor_git import integration, worktree
+from conductor_git.errors import ConductorError
+from conductor_git.layout import CONTEXT_NAME
+from conductor_git.mergetree import is_contained
+from conductor_git.project import Project
+from conductor_git.publish import tip_of
+from conductor_git.run import Phase, Run
+from conductor_git.salvage import Salvage, keep_commit, salvage
+from conductor_git.transition import message_of, note
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a task's worktree and branch; `kept_because` says why something was left in place."""
+
+    worktree_removed: bool
+    branch_deleted: bool
+    salvage: Salvage | None = None
+    kept_because: str = ""
+
+
+def clean_up(project: Project, run: Run, *, at: datetime) -> Fate:
+    """Remove what a landed task does not need any more. Safe to repeat; a refusal leaves things and says why."""
+    try:
+        kept = remove_worktree(project, run, at=at)
+        fate = Fate(True, _delete_branch(project, run, at), kept)
+    except ConductorError as refused:
+        fate = Fate(not Path(run.worktree).exists(), False, kept_because=refused.message)
+    note(project, run.task_id, _ended, at=at)
+    return fate
+
+
+def _ended(run: Run) -> Run:
+    if run.landing is None or run.landing.phase is Phase.ENDED:
+        return run
+    return replace(run, landing=replace(run.landing, phase=Phase.ENDED))
+
+
+def remove_worktree(project: Project, run: Run, *, at: datetime) -> Salvage | None:
+    """Remove the task's worktree, with a salvage ref for everything in it that no commit holds."""
+    path = Path(run.worktree)
+    git_dir = worktree.registered_git_dir(project.layout, path)
+    if git_dir is None:
+        return None
+    if not path.exists():
+        project.git.run("worktree", "prune")
+        return None
+    worktree.require_removable(path, path.parent, project.repository)
+    looking = integration.opened(project.layout, project.git)
+    kept = salvage(looking, project.git, project.layout, run.task_id, path, at=at)
+    if kept is not None:
+        _tell(project, run, kept)
+    (path / CONTEXT_NAME).unlink(missing_ok=True)
+    # Forced only when the salvage holds what git would refuse to drop.
+    force = ("--force",) if kept is not None else ()
+    project.git.run("worktree", "remove", *force, str(path))
+    return kept
+
+
+def _tell(project: Project, run: Run, kept: Salvage) -> None:
+    words = f"uncommitted work in {run.worktree} was kept in {kept.ref}" if kept.ref else "nothing uncommitted was kept"
+    if kept.left_out:
+        words += "\n\ntoo large to keep:\n" + "\n".join(kept.left_out[:100])
+    project.bus.append(message_of(run, "FACT", words, {"salvage": kept.ref} if kept.ref else {}))
+
+
+def _delete_branch(project: Project, run: Run, at: datetime) -> bool:
+    """Delete the branch if its tip is what landed, by compare-and-swap: a newer commit keeps it.
+
+    Squashed or rebased, the approved commit itself is not on the target, so a salvage ref goes on holding it.
+    """
+    tip = tip_of(project.git, run.branch_ref)
+    if tip is None or tip != run.head_commit:
+        return False
+    if run.merge_commit is None or not is_contained(project.git, tip, run.merge_commit):
+        keep_commit(project.git, run.task_id, tip, at=at)
+    project.git.run("update-ref", "--no-deref", "-d", run.branch_ref, tip)
+    return True

@@ -1,0 +1,62 @@
+"""diff: what landing a task would bring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from conductor_git import integration
+from conductor_git.errors import NotFound
+from conductor_git.names import CommitId, TaskId
+from conductor_git.project import Project
+from conductor_git.publish import tip_of
+from conductor_git.run import Run, State
+
+
+class Form(StrEnum):
+    PATCH = "--patch"
+    STAT = "--stat"
+    NAMES = "--name-only"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """From the merge base with the target (or what the target was before the landing) to the task's head."""
+
+    base: CommitId
+    head: CommitId
+    files: tuple[str, ...]
+    text: str
+
+
+def diff(project: Project, task_id: TaskId, form: Form, *, colour: bool = False) -> Difference:
+    """What the task changes: the commit in review, or the branch's tip while nothing is.
+
+    Runs in the integration repository, so that no diff driver or textconv of the worker's making is obeyed.
+    """
+    run = project.runs.get(task_id)
+    looking = integration.opened(project.layout, project.git)
+    head = _head(project, run)
+    base = _base(project, run, head)
+    files = looking.run("diff-tree", "-r", "-z", "--name-only", "--no-renames", base, head).fields
+    how = ("--no-ext-diff", "--no-textconv", "--find-renames", f"--color={'always' if colour else 'never'}")
+    text = looking.run("diff", *how, str(form), base, head).text
+    return Difference(base, head, tuple(files), text + "\n" if text else "")
+
+
+def _head(project: Project, run: Run) -> CommitId:
+    in_review = run.head_commit if run.state in (State.IN_REVIEW, State.APPROVED, State.COMPLETED) else None
+    head = in_review or tip_of(project.git, run.branch_ref) or run.head_commit
+    if head is None:
+        raise NotFound(
+            f"{run.task_id} has no commit to show: the branch {run.branch} is gone",
+            hint=f"conductor-git show {run.task_id}",
+            task_id=run.task_id,
+        )
+    return head
+
+
+def _base(project: Project, run: Run, head: CommitId) -> CommitId:
+    target = run.landing.target_before if run.landing and run.merge_commit else tip_of(project.git, run.target_ref)
+    merge_base = project.git.run("merge-base", target or run.base_commit, head, ok=(0, 1))
+    return CommitId(merge_base.text) if merge_base.code == 0 else run.base_commit

@@ -1,0 +1,117 @@
+"""done: the worktree's HEAD is handed in for review, or refused with what is missing."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from conductor_git import integration, journal, worktree
+from conductor_git.actor import Actor
+from conductor_git.errors import DirtyWorktree, GitFailed, HookRefused, NotFound, NothingToReview
+from conductor_git.gitcmd import Git
+from conductor_git.mergetree import is_contained
+from conductor_git.names import CommitId, TaskId
+from conductor_git.project import Project
+from conductor_git.publish import tip_of
+from conductor_git.run import TRANSITIONS, Event, Run, State, advance
+from conductor_git.transition import move, require_generation
+
+
+def finish(
+    project: Project, task_id: TaskId, *, by: Actor, at: datetime, summary: str | None = None, wip: bool = False
+) -> Run:
+    """Hand in the commit that the branch is at; WORKING → IN_REVIEW, or a newer commit supersedes the one in review.
+
+    Refuses a dirty worktree (`DirtyWorktree` lists the files), one in the middle of a rebase or merge, a branch with
+    no commit of its own, and an older generation; nothing is changed then. With `wip`, what is uncommitted is
+    committed first, by git itself with the project's hooks.
+    """
+    project.runs.get(task_id)
+    with journal.operation(project.layout, task_id, "done") as held:
+        project = project.holding(held)
+        run = project.runs.get(task_id)
+        require_generation(run, by.generation_for(task_id))
+        event = _event(run, by, at)
+        _require_worktree(run)
+        worktree.require_quiet(project.layout, Path(run.worktree), run.branch_ref)
+        commit = _clean_tip(project, run, wip)
+        if event is Event.SUPERSEDE and commit == run.head_commit:
+            return run
+        return move(
+            project,
+            task_id,
+            event,
+            at=at,
+            by=by.name,
+            commit=commit,
+            note=summary,
+            also=lambda now: replace(now, head_commit=commit, approved_commit=None, summary=summary or now.summary),
+        )
+
+
+def _event(run: Run, by: Actor, at: datetime) -> Event:
+    """Handing in again while in review replaces what is reviewed; elsewhere the table decides."""
+    event = Event.SUPERSEDE if run.state in (State.IN_REVIEW, State.APPROVED) else Event.DONE
+    if (run.state, event) not in TRANSITIONS:
+        advance(run, event, at=at, by=by.name)
+    return event
+
+
+def _require_worktree(run: Run) -> None:
+    if not Path(run.worktree).is_dir():
+        raise NotFound(
+            f"the worktree {run.worktree} is gone; its commits are on {run.branch}",
+            hint=f"conductor-git cancel {run.task_id} && conductor-git retry {run.task_id}",
+            task_id=run.task_id,
+            worktree=run.worktree,
+        )
+
+
+def _clean_tip(project: Project, run: Run, wip: bool) -> CommitId:
+    path = Path(run.worktree)
+    tip = tip_of(project.git, run.branch_ref)
+    if tip is None:
+        raise NotFound(f"the branch {run.branch} is gone", hint="git reflog --all", branch=run.branch)
+    looking = integration.opened(project.layout, project.git)
+    files = worktree.uncommitted(looking, project.layout, path, tip)
+    if files and not wip:
+        raise _dirty(run, files)
+    if files:
+        _commit_all(project, run)
+        tip = tip_of(project.git, run.branch_ref) or tip
+        if left := worktree.uncommitted(looking, project.layout, path, tip):
+            raise _dirty(run, left)
+    if tip == run.base_commit or is_contained(looking, tip, tip_of(project.git, run.target_ref) or run.base_commit):
+        raise NothingToReview(
+            f"{run.branch} has no commit of its own on top of {run.target}",
+            hint=f"git -C {shlex.quote(run.worktree)} commit -a",
+            task_id=run.task_id,
+            branch=run.branch,
+            commit=tip,
+        )
+    return tip
+
+
+def _dirty(run: Run, files: tuple[str, ...]) -> DirtyWorktree:
+    listed = ", ".join(files[:5]) + (", …" if len(files) > 5 else "")
+    return DirtyWorktree(
+        f"{run.worktree} has {len(files)} uncommitted file{'s' if len(files) != 1 else ''}: {listed}",
+        hint=f"conductor-git done {run.task_id} --wip",
+        task_id=run.task_id,
+        files=list(files),
+    )
+
+
+def _commit_all(project: Project, run: Run) -> None:
+    git = Git(Path(run.worktree), inherit=project.git.inherit, hooks=True)
+    try:
+        git.run("add", "--all")
+        git.run("commit", "--quiet", "-m", f"wip: {run.title}\n\nCommitted by `conductor-git done --wip`.")
+    except GitFailed as refused:
+        raise HookRefused(
+            f"git did not commit the work in {run.worktree}: {refused.message}",
+            hint=f"git -C {shlex.quote(run.worktree)} commit",
+            task_id=run.task_id,
+        ) from refused

@@ -1,0 +1,401 @@
+"""merge: put one approved commit on its target, exactly that commit, tested as merged, or not at all.
+
+The steps are those of docs/landing.md. Each writes what it is about to do into the record's `landing.phase` where a
+kill would otherwise leave a question, so that `recover` can tell "landed" from "not landed" by looking at the target.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from conductor_git import durable, gates, gitconfig, integration, journal
+from conductor_git.actor import Actor
+from conductor_git.checkout import Checkout
+from conductor_git.config import Config
+from conductor_git.errors import (
+    BaseNotFound,
+    Blocked,
+    ConfigChanged,
+    Conflict,
+    GateFailed,
+    GitFailed,
+    IllegalTransition,
+    Superseded,
+)
+from conductor_git.gitcmd import Git
+from conductor_git.lease import lease
+from conductor_git.mergetree import Merged, Plan, is_contained, merge
+from conductor_git.names import CommitId, TaskId, short
+from conductor_git.project import Project
+from conductor_git.publish import checkout_of, publish, tip_of
+from conductor_git.review import approvals
+from conductor_git.run import Event, GateResult, Landing, Outcome, Phase, Run, State, Strategy, next_command
+from conductor_git.settings import require_trusted, target_config
+from conductor_git.store.reviews import FileReviews
+from conductor_git.transition import message_of, move, note
+from conductor_git.workflow import cleanup
+from conductor_git.workflow.review import require_at_head
+
+MOVED_TARGET_TRIES: Final = 5
+"""How often a landing starts over because the target moved under it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How the coordinator wants the landing; None leaves the choice to the config of the target commit."""
+
+    strategy: Strategy | None = None
+    cleanup: bool = True
+    wait_seconds: float = 600
+    dry_run: bool = False
+    trust: bool = False
+    """Agree to the gates of the target's config, as `config trust` does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """What a surface wants to hear while a landing is on its way. Called synchronously; must not raise."""
+
+    waiting: Callable[[str, int], None] = lambda ahead, count: None
+    gate: Callable[[GateResult], None] = lambda result: None
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """What came of a landing: the record, its outcome, and what became of worktree and branch."""
+
+    run: Run
+    outcome: Outcome
+    fate: cleanup.Fate | None = None
+    paths: tuple[str, ...] = ()
+    push_error: str = ""
+
+
+def land(
+    project: Project,
+    task_id: TaskId,
+    *,
+    by: Actor,
+    at: Callable[[], datetime],
+    wish: Wish | None = None,
+    listener: Listener | None = None,
+) -> Landed:
+    """Land the approved commit of `task_id` on its target.
+
+    Returns LANDED or ALREADY_LANDED; every other outcome is raised as its error, recorded first: `Conflict` and
+    `GateFailed` send the task back to WORKING, `Blocked` leaves it APPROVED with nothing moved, `Superseded` sends it
+    back to review. No checkout of a person changes, but for a fast-forward of one that has the target checked out.
+    """
+    wish, listener = wish or Wish(), listener or Listener()
+    first = project.runs.get(task_id)
+    if first.state is State.COMPLETED:
+        return Landed(first, Outcome.ALREADY_LANDED)
+    _require_approved(first)
+    with ExitStack() as stack:
+        queue = project.layout.landing_queue(first.target)
+        held = stack.enter_context(lease(queue, task_id, seconds=wish.wait_seconds, waiting=listener.waiting))
+        lock = stack.enter_context(journal.operation(project.layout, task_id, "merge", seconds=wish.wait_seconds))
+        landing = _Landing(project.holding(held, lock), task_id, by, at, wish, listener)
+        return landing.run()
+
+
+def _require_approved(run: Run) -> None:
+    if run.state is not State.APPROVED:
+        raise IllegalTransition(
+            f"{run.task_id} is {run.state}; only an approved task can land",
+            hint=next_command(run),
+            task_id=run.task_id,
+            state=str(run.state),
+            event=str(Event.MERGE),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Landing:
+    """One landing with its lease and lock held."""
+
+    project: Project
+    task_id: TaskId
+    by: Actor
+    at: Callable[[], datetime]
+    wish: Wish
+    listener: Listener
+
+    def run(self) -> Landed:
+        run = self.project.runs.get(self.task_id)
+        if run.state is State.COMPLETED:  # landed by the one we waited for
+            return Landed(run, Outcome.ALREADY_LANDED)
+        _require_approved(run)
+        self._require_reviewed(run)
+        for _ in range(MOVED_TARGET_TRIES):
+            landed = self._try(run)
+            if landed is not None:
+                return landed
+        raise Blocked(
+            f"{run.target} moved {MOVED_TARGET_TRIES} times while {run.task_id} was landing; nothing was moved by us",
+            hint=f"conductor-git merge {run.task_id}",
+            task_id=run.task_id,
+            files=[],
+        )
+
+    def _require_reviewed(self, run: Run) -> None:
+        require_at_head(self.project, run, self.by, self.at())
+        count = len(self._reviewers(run))
+        if run.approved_commit != run.head_commit or count < run.reviews_required:
+            raise Superseded(
+                f"{short(run.head_commit)} has {count} of {run.reviews_required} approvals",
+                hint=f"conductor-git approve {run.task_id}",
+                task_id=run.task_id,
+                approved_commit=run.approved_commit,
+                head_commit=run.head_commit,
+            )
+
+    def _reviewers(self, run: Run) -> tuple[str, ...]:
+        reviews = FileReviews(self.project.layout).all(run.task_id)
+        return approvals(reviews, run.head_commit) if run.head_commit else ()
+
+    def _try(self, run: Run) -> Landed | None:
+        """One pass over the steps; None when the target moved meanwhile, with everything as before."""
+        assert run.approved_commit is not None
+        target = tip_of(self.project.git, run.target_ref)
+        if target is None:
+            raise BaseNotFound(
+                f"the target branch {run.target} does not exist any more",
+                hint=f"git branch {run.target} {run.base_commit}",
+                target=run.target,
+            )
+        entries = integration.shared_config(self.project.git)
+        looking = integration.opened(self.project.layout, self.project.git, entries)
+        config = target_config(self.project, target)
+        strategy = self.wish.strategy or Strategy(config.merge)
+        if is_contained(looking, run.approved_commit, target):
+            return self._complete(run, config, _landing(target, strategy), Outcome.ALREADY_LANDED, ())
+        plan = Plan(target, run.approved_commit, strategy, _message(run), self._trailers(run, config), entries.signs)
+        merged = self._merged(run, looking, plan)
+        if self.wish.dry_run:
+            return Landed(run, Outcome.LANDED, paths=merged.paths)
+        landing = replace(
+            _landing(merged.commit, strategy),
+            target_before=target,
+            cleanup=self.wish.cleanup,
+            gates=self._gated(run, looking, config, merged, strategy),
+        )
+        if merged.commit == target:
+            return self._complete(run, config, landing, Outcome.ALREADY_LANDED, merged.paths)
+        return self._publish(run, config, entries, landing, merged)
+
+    def _trailers(self, run: Run, config: Config) -> tuple[str, ...]:
+        return (
+            f"Task-Id: {run.task_id}",
+            *(f"Reviewed-by: {reviewer}" for reviewer in self._reviewers(run)),
+            f"Approved-Commit: {run.approved_commit}",
+            *(f"Gate: {gate.name}" for gate in config.gates),
+        )
+
+    def _merged(self, run: Run, looking: Git, plan: Plan) -> Merged:
+        try:
+            return merge(looking, plan)
+        except Conflict as conflict:
+            files = tuple(conflict.facts["files"])
+            landing = replace(_landing(None, plan.strategy), target_before=plan.target, files=files)
+            if not self.wish.dry_run:
+                self._bounce(run, landing, Outcome.CONFLICT, f"{conflict.message}\n\n{_how_to_resolve(run)}")
+            conflict.hint = f"git -C {run.worktree} merge {run.target}"
+            conflict.facts |= {"task_id": run.task_id, "outcome": str(Outcome.CONFLICT)}
+            raise
+
+    def _gated(
+        self, run: Run, looking: Git, config: Config, merged: Merged, strategy: Strategy
+    ) -> tuple[GateResult, ...]:
+        if not config.gates:
+            return ()
+        require_trusted(config, agree=self.wish.trust)
+        layout = self.project.layout
+        tree = layout.gates / run.task_id
+        logs = layout.landing(merged.commit)
+        with gates.tree_at(looking, tree, merged.commit):
+            environment = gates.environment(run, merged.commit, tree)
+            results = gates.run_gates(config.gates, tree, logs, environment, self._tell_gate(run))
+        if results[-1].passed:
+            return results
+        landing = replace(_landing(merged.commit, strategy), gates=results)
+        failed = results[-1]
+        how = "ran into its time limit" if failed.exit_code is None else f"failed with exit code {failed.exit_code}"
+        why = f"gate {failed.name} {how} on the merged tree: {failed.command}"
+        self._bounce(run, landing, Outcome.GATE_FAILED, f"{why}\n\n{gates.log_end(Path(failed.log))}")
+        raise GateFailed(
+            why,
+            hint=f"conductor-git show {run.task_id}",
+            task_id=run.task_id,
+            outcome=str(Outcome.GATE_FAILED),
+            gate=failed.name,
+            gate_exit_code=failed.exit_code,
+            log=failed.log,
+            log_end=gates.log_end(Path(failed.log)),
+        )
+
+    def _tell_gate(self, run: Run) -> Callable[[GateResult], None]:
+        def told(result: GateResult) -> None:
+            word = "passed" if result.passed else "failed"
+            meta = {"gate": result.name, "exit_code": str(result.exit_code), "seconds": str(result.seconds)}
+            self.project.bus.append(message_of(run, "GATE", f"gate {result.name} {word}", meta))
+            self.listener.gate(result)
+
+        return told
+
+    def _publish(
+        self, run: Run, config: Config, entries: gitconfig.Entries, landing: Landing, merged: Merged
+    ) -> Landed | None:
+        before = landing.target_before
+        assert before is not None
+        scratch = self.project.layout.landing(merged.commit)
+        checkout = self._checkout(run, entries, landing, scratch)
+        landing = replace(landing, phase=Phase.PUBLISH, checkout=str(checkout.path) if checkout else None)
+        run = note(self.project, run.task_id, lambda now: replace(now, landing=landing), at=self.at())
+        reflog = f"conductor-git: land {run.task_id}"
+        try:
+            publish(self.project.git, checkout, run.target_ref, before, merged.commit, reflog)
+        except Blocked as blocked:
+            self._block(run, landing, blocked)
+            raise
+        except GitFailed:
+            if tip_of(self.project.git, run.target_ref) == before:
+                note(self.project, run.task_id, lambda now: replace(now, landing=None), at=self.at())
+                raise
+            return None  # somebody else moved the target: merged and gated again
+        return self._complete(run, config, landing, Outcome.LANDED, merged.paths)
+
+    def _checkout(self, run: Run, entries: gitconfig.Entries, landing: Landing, scratch: Path) -> Checkout | None:
+        try:
+            checkout = checkout_of(self.project.git, self.project.layout, run.target_ref, scratch)
+        except Blocked as blocked:
+            self._block(run, landing, blocked)
+            raise
+        if checkout is not None:
+            require_same_config(self.project, run, entries)
+        return checkout
+
+    def _block(self, run: Run, landing: Landing, blocked: Blocked) -> None:
+        files = tuple(blocked.facts.get("files", ()))
+        ended = replace(landing, phase=Phase.ENDED, outcome=Outcome.BLOCKED, files=files, merge_commit=None)
+        note(self.project, run.task_id, lambda now: replace(now, landing=ended), at=self.at())
+        blocked.facts |= {"task_id": run.task_id, "outcome": str(Outcome.BLOCKED)}
+
+    def _bounce(self, run: Run, landing: Landing, outcome: Outcome, why: str) -> None:
+        ended = replace(landing, phase=Phase.ENDED, outcome=outcome)
+        run = move(
+            self.project,
+            run.task_id,
+            Event.BOUNCE,
+            at=self.at(),
+            by=self.by.name,
+            commit=run.approved_commit,
+            note=why[:2000],
+            also=lambda now: replace(now, approved_commit=None, landing=ended),
+        )
+        tell_outcome(self.project, run)
+
+    def _complete(self, run: Run, config: Config, landing: Landing, outcome: Outcome, paths: tuple[str, ...]) -> Landed:
+        run = complete(self.project, run, landing, outcome, by=self.by, at=self.at())
+        push_error = _push(self.project, config, run)
+        fate = cleanup.clean_up(self.project, run, at=self.at()) if landing.cleanup else None
+        return Landed(run, outcome, fate, paths, push_error)
+
+
+def _landing(merge_commit: CommitId | None, strategy: Strategy) -> Landing:
+    return Landing(merge_commit or "", Phase.MERGE, strategy, merge_commit=merge_commit)
+
+
+def complete(project: Project, run: Run, landing: Landing, outcome: Outcome, *, by: Actor, at: datetime) -> Run:
+    """Write COMPLETED and LANDED, once the target was read back to hold the commit and its file system is synced."""
+    commit = landing.merge_commit
+    tip = tip_of(project.git, run.target_ref)
+    assert commit is not None
+    if tip is None or (tip != commit and not is_contained(project.git, commit, tip)):
+        raise GitFailed(f"{run.target} does not hold {short(commit)} after the landing", task_id=run.task_id)
+    durable.sync_filesystem(project.layout.common_dir)
+    ended = replace(landing, phase=Phase.CLEANUP if landing.cleanup else Phase.ENDED, outcome=outcome)
+    run = move(
+        project,
+        run.task_id,
+        Event.MERGE,
+        at=at,
+        by=by.name,
+        commit=commit,
+        also=lambda now: replace(now, merge_commit=commit, landing=ended),
+    )
+    tell_outcome(project, run)
+    return run
+
+
+def tell_outcome(project: Project, run: Run) -> None:
+    """Post the LANDED or BOUNCED message of the step that ended the last landing."""
+    step = run.history[-1]
+    assert run.landing is not None
+    assert run.landing.outcome is not None
+    meta = {"outcome": str(run.landing.outcome), "by": step.by, "step": str(len(run.history)), "target": run.target}
+    if step.commit:
+        meta["commit"] = step.commit
+    if step.event is Event.MERGE:
+        project.bus.append(message_of(run, "LANDED", f"{run.task_id} is on {run.target} as {short(step.commit)}", meta))
+    else:
+        project.bus.append(message_of(run, "BOUNCED", step.note or str(run.landing.outcome), meta))
+
+
+def tell_missing_outcome(project: Project, run: Run) -> None:
+    """For recovery: post what `tell_outcome` would have, unless the bus has it. Safe to repeat."""
+    if run.landing is None or run.landing.outcome is None or run.history[-1].event not in (Event.MERGE, Event.BOUNCE):
+        return
+    told = project.bus.tail(1, types=("LANDED", "BOUNCED"), task_id=run.task_id)
+    if not told or told[-1].meta.get("step") != str(len(run.history)):
+        tell_outcome(project, run)
+
+
+def require_same_config(project: Project, run: Run, entries: gitconfig.Entries) -> None:
+    """Refuse to touch a person's checkout when a config key that can run a program changed since the spawn."""
+    try:
+        before = json.loads(durable.read_regular(project.layout.config_guard(run.task_id), 1 << 20))
+    except FileNotFoundError:
+        return
+    keys = gitconfig.changed(before, gitconfig.executable(entries.local))
+    if keys:
+        raise ConfigChanged(
+            f"{', '.join(keys)} changed in the repository's git config since {run.task_id} was spawned, and git would "
+            "run what it says in your checkout",
+            hint=f"git config --show-origin --get-all {keys[0]}  # right? then: conductor-git config trust",
+            task_id=run.task_id,
+            keys=list(keys),
+        )
+
+
+def _message(run: Run) -> str:
+    return f"Land {run.task_id}: {run.title}" + (f"\n\n{run.summary}" if run.summary else "")
+
+
+def _how_to_resolve(run: Run) -> str:
+    return (
+        f"To resolve it in the task's worktree:\n\n    git -C {run.worktree} merge {run.target}\n"
+        f"    # edit the files, then\n    git -C {run.worktree} commit -a\n    conductor-git done {run.task_id}"
+    )
+
+
+def _push(project: Project, config: Config, run: Run) -> str:
+    """Push the target plainly, never forced, where the config asks for it; returns what the remote said against it."""
+    if config.push is None:
+        return ""
+    try:
+        project.git.run("push", "--quiet", "--end-of-options", config.push, f"{run.target_ref}:{run.target_ref}")
+    except GitFailed as refused:
+        project.bus.append(
+            message_of(
+                run, "ERROR", f"push to {config.push} was refused: {refused.message}", {"outcome": "PUSH_REJECTED"}
+            )
+        )
+        return refused.message
+    return ""

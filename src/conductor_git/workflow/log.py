@@ -1,0 +1,57 @@
+"""log: what an attempt's agent printed, whole or as it comes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from conductor_git.errors import NotFound
+from conductor_git.names import RunId, TaskId
+from conductor_git.project import Project
+from conductor_git.run import Run
+
+_CHUNK = 1 << 16
+_LOOK_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptLog:
+    task_id: TaskId
+    run_id: RunId
+    path: Path
+
+
+def attempt_log(project: Project, task_id: TaskId, *, number: int | None, stderr: bool) -> AttemptLog:
+    """The log of attempt `number` (from 1; None: the last), or `NotFound` where there was none."""
+    run = project.runs.get(task_id)
+    if not run.attempts or (number is not None and number > len(run.attempts)):
+        raise NotFound(
+            f"{task_id} has {len(run.attempts)} attempts" + ("" if number is None else f", not {number}"),
+            hint=f"conductor-git show {task_id}",
+            task_id=task_id,
+        )
+    attempt = run.attempts[-1 if number is None else number - 1]
+    folder = project.layout.attempt(task_id, attempt.run_id)
+    return AttemptLog(task_id, attempt.run_id, folder / ("stderr.log" if stderr else "stdout.log"))
+
+
+def pieces(project: Project, log: AttemptLog, *, follow: bool) -> Iterator[bytes]:
+    """The bytes of the log; with `follow`, those that come until the attempt has ended too."""
+    try:
+        file = log.path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        while True:
+            ended = not follow or _has_ended(project.runs.get(log.task_id), log.run_id)
+            while piece := file.read(_CHUNK):
+                yield piece
+            if ended:
+                return
+            time.sleep(_LOOK_SECONDS)
+
+
+def _has_ended(run: Run, run_id: RunId) -> bool:
+    return all(attempt.ended_at is not None for attempt in run.attempts if attempt.run_id == run_id)

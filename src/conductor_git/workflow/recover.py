@@ -1,0 +1,122 @@
+"""What a kill interrupted is finished or taken back here; every command that opens a project calls it first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from conductor_git import checkout as checkouts
+from conductor_git import gates, gitlocks, integration, journal, worktree
+from conductor_git.actor import COORDINATOR
+from conductor_git.checkout import Checkout
+from conductor_git.errors import BadRecord, LockTimeout
+from conductor_git.journal import Intent
+from conductor_git.lease import lease
+from conductor_git.mergetree import is_contained
+from conductor_git.names import TaskId
+from conductor_git.project import Project
+from conductor_git.publish import tip_of
+from conductor_git.run import Landing, Outcome, Phase, Run, State
+from conductor_git.transition import note, tell_missing
+from conductor_git.undo_spawn import remove_half_made
+from conductor_git.workflow import cleanup
+from conductor_git.workflow.land import complete, tell_missing_outcome
+
+_LEASE_SECONDS: Final = 10
+
+
+def recover(project: Project, *, at: datetime) -> tuple[TaskId, ...]:
+    """Mend every operation that was killed; returns the tasks mended. Costs one directory read where none was.
+
+    An operation that is alive is left alone (its lock is held). Any number of processes may call this at once, and a
+    kill in here is mended by the next one.
+    """
+    mended = []
+    for task_id in journal.pending(project.layout):
+        with journal.interrupted(project.layout, task_id) as found, suppress(BadRecord):
+            if found is None:
+                continue
+            intent, held = found
+            _mend(project.holding(held), intent, at)
+            journal.forget(project.layout, task_id)
+            mended.append(task_id)
+    return tuple(mended)
+
+
+def _mend(project: Project, intent: Intent, at: datetime) -> None:
+    task_id = intent.task_id
+    _drop_temporary_files(project.layout.task(task_id))
+    if not project.layout.run_info(task_id).exists():
+        if intent.verb == "spawn":
+            remove_half_made(project, task_id, intent.facts)
+        return
+    run = project.runs.get(task_id)
+    _free_locks(project, run)
+    mend = _MENDERS.get(intent.verb)
+    if mend is not None:
+        mend(project, run, at)
+    run = project.runs.get(task_id)
+    tell_missing(project, run)
+    tell_missing_outcome(project, run)
+
+
+def _drop_temporary_files(folder: Path) -> None:
+    for leftover in folder.glob(".*.tmp"):
+        leftover.unlink(missing_ok=True)
+
+
+def _free_locks(project: Project, run: Run) -> None:
+    """Move aside the git locks that a killed git process of this operation can have left."""
+    layout = project.layout
+    locks = list(gitlocks.ref_locks(layout, run.branch_ref, run.target_ref))
+    git_dir = worktree.registered_git_dir(layout, Path(run.worktree))
+    if git_dir is not None:
+        locks += [git_dir / "index.lock", git_dir / "HEAD.lock"]
+    gitlocks.clear(layout, locks, label=run.task_id)
+
+
+def _mend_landing(project: Project, run: Run, at: datetime) -> None:
+    """Finish a landing whose commit is on the target; take back one whose commit is not."""
+    looking = integration.opened(project.layout, project.git)
+    gates.remove_tree(looking, project.layout.gates / run.task_id)
+    landing = run.landing
+    if landing is None:
+        return
+    with ExitStack() as stack:
+        with suppress(LockTimeout):
+            # The lease keeps other landings off the checkout; where one is alive, ours did not hold it any more.
+            queue = project.layout.landing_queue(run.target)
+            stack.enter_context(lease(queue, run.task_id, seconds=_LEASE_SECONDS))
+        if landing.phase is Phase.PUBLISH and run.state is State.APPROVED:
+            run = _settle(project, run, landing, at)
+        if run.state is State.COMPLETED and run.landing and run.landing.phase is Phase.CLEANUP:
+            cleanup.clean_up(project, run, at=at)
+
+
+def _settle(project: Project, run: Run, landing: Landing, at: datetime) -> Run:
+    assert landing.merge_commit is not None
+    assert landing.target_before is not None
+    tip = tip_of(project.git, run.target_ref)
+    there = _checkout(project, landing)
+    landed = tip is not None and is_contained(project.git, landing.merge_commit, tip)
+    if there is not None and landed:
+        checkouts.finish(there)
+    elif there is not None:
+        checkouts.mend(project.git, there, landing.target_before, landing.merge_commit)
+    if landed:
+        return complete(project, run, landing, Outcome.LANDED, by=COORDINATOR, at=at)
+    return note(project, run.task_id, lambda now: replace(now, landing=None), at=at)
+
+
+def _checkout(project: Project, landing: Landing) -> Checkout | None:
+    if landing.checkout is None or landing.merge_commit is None:
+        return None
+    path, scratch = Path(landing.checkout), project.layout.landing(landing.merge_commit)
+    return Checkout(path, worktree.registered_git_dir(project.layout, path) or project.layout.common_dir, scratch)
+
+
+_MENDERS: Final[Mapping[str, Callable[[Project, Run, datetime], None]]] = {"merge": _mend_landing}

@@ -1,0 +1,103 @@
+"""retry: a task that failed or was cancelled starts again, as a new generation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from conductor_git import integration, journal, worktree
+from conductor_git.actor import Actor
+from conductor_git.errors import BaseNotFound, NotFound
+from conductor_git.names import CommitId, TaskId, short
+from conductor_git.project import Project
+from conductor_git.publish import tip_of
+from conductor_git.run import TRANSITIONS, Event, Run, advance
+from conductor_git.runner.stop import end_attempt
+from conductor_git.salvage import Salvage, keep_commit, salvage
+from conductor_git.transition import message_of, move
+from conductor_git.workflow.spawn import write_context
+
+
+def retry(
+    project: Project, task_id: TaskId, *, by: Actor, at: datetime, reset: bool = False
+) -> tuple[Run, Salvage | None]:
+    """FAILED or CANCELLED → ASSIGNED, one generation up; a worker of the old one is refused from here on.
+
+    The branch and its worktree go on as they are, and a worktree that is gone is made again. With `reset` they start
+    over from the target's tip: the old commits and everything uncommitted are kept in a salvage ref first.
+    """
+    run = project.runs.get(task_id)
+    if (run.state, Event.RETRY) not in TRANSITIONS:
+        advance(run, Event.RETRY, at=at, by=by.name)
+    end_attempt(project, task_id, at=at)
+    with journal.operation(project.layout, task_id, "retry", seconds=60) as held:
+        project = project.holding(held)
+        run = project.runs.get(task_id)
+        kept = _start_over(project, run, at) if reset else None
+        base = _base_after(project, run) if reset else run.base_commit
+        _see_to_worktree(project, run)
+        run = move(
+            project,
+            task_id,
+            Event.RETRY,
+            at=at,
+            by=by.name,
+            commit=base,
+            also=lambda now: replace(
+                now,
+                generation=now.generation + 1,
+                base_commit=base,
+                head_commit=None,
+                approved_commit=None,
+                reason=None,
+                landing=None,
+            ),
+        )
+        write_context(project, run)
+        return run, kept
+
+
+def _base_after(project: Project, run: Run) -> CommitId:
+    target = tip_of(project.git, run.target_ref)
+    if target is None:
+        raise BaseNotFound(f"the target branch {run.target} does not exist", hint="git branch --list")
+    return target
+
+
+def _start_over(project: Project, run: Run, at: datetime) -> Salvage | None:
+    base, tip, path = _base_after(project, run), tip_of(project.git, run.branch_ref), Path(run.worktree)
+    kept = None
+    if path.is_dir():
+        looking = integration.opened(project.layout, project.git)
+        kept = salvage(looking, project.git, project.layout, run.task_id, path, at=at, keep_head=tip != base)
+    elif tip is not None and tip != base:
+        kept = keep_commit(project.git, run.task_id, tip, at=at)
+    if kept and kept.ref:
+        project.bus.append(
+            message_of(run, "FACT", f"retry --reset kept the former work in {kept.ref}", {"ref": kept.ref})
+        )
+    if path.is_dir():
+        git = replace(project.git, cwd=path, git_dir=worktree.registered_git_dir(project.layout, path), work_tree=path)
+        git.run("reset", "--hard", "--quiet", base)
+        git.run("clean", "-fdxq", "-e", "/.worker-ctx.json")
+    elif tip is not None:
+        project.git.run("update-ref", run.branch_ref, base, tip)
+    return kept
+
+
+def _see_to_worktree(project: Project, run: Run) -> None:
+    """Make the worktree again where it was deleted by hand; its branch holds what was committed."""
+    path = Path(run.worktree)
+    if path.is_dir() and worktree.registered_git_dir(project.layout, path) is not None:
+        return
+    tip = tip_of(project.git, run.branch_ref)
+    if tip is None:
+        raise NotFound(
+            f"neither the worktree {path} nor the branch {run.branch} is there any more; its last known commit is "
+            f"{short(run.head_commit or run.base_commit)}",
+            hint=f"git branch {run.branch} {run.head_commit or run.base_commit} && conductor-git retry {run.task_id}",
+            task_id=run.task_id,
+        )
+    project.git.run("worktree", "prune")
+    worktree.add(project.git, project.layout, path, branch=run.branch, commit=tip, new_branch=False)

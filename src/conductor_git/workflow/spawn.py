@@ -1,0 +1,259 @@
+"""spawn: a task gets a branch, a worktree and a record, or nothing at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from conductor_git import durable, gitconfig, journal, worktree
+from conductor_git.actor import Actor
+from conductor_git.config import Config
+from conductor_git.context import WorkerContext
+from conductor_git.errors import (
+    BadInput,
+    BaseNotFound,
+    BranchExists,
+    ConductorError,
+    NotFound,
+    PathExists,
+    TaskExists,
+    UnsafePath,
+)
+from conductor_git.identity import place
+from conductor_git.integration import shared_config
+from conductor_git.names import CommitId, TaskId
+from conductor_git.project import Project, current_branch, require_commits
+from conductor_git.publish import tip_of
+from conductor_git.run import Event, Run, State, Step
+from conductor_git.transition import begin
+from conductor_git.undo_spawn import remove_half_made
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the coordinator asks for; None leaves a choice to the config."""
+
+    task_id: TaskId
+    prompt: str = ""
+    title: str | None = None
+    agent: str | None = None
+    command: tuple[str, ...] = ()
+    base: str | None = None
+    target: str | None = None
+    needs: tuple[TaskId, ...] = ()
+    reviews_required: int | None = None
+    existing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a spawn will make; `--dry-run` shows it, and only this is executed."""
+
+    task_id: TaskId
+    title: str
+    prompt: str
+    branch: str
+    new_branch: bool
+    target: str
+    base_commit: CommitId
+    worktree: Path
+    root: Path
+    agent: str | None
+    command: tuple[str, ...]
+    needs: tuple[TaskId, ...]
+    reviews_required: int
+
+
+def plan(project: Project, order: Order, config: Config) -> Plan:
+    """Decide what `order` means here, or refuse it before anything is made."""
+    if project.layout.run_info(order.task_id).exists():
+        raise _exists(order.task_id)
+    require_commits(project)
+    _require_known(project, order.needs)
+    target = _target(project, order, config)
+    branch = config.branch.format(task_id=order.task_id, repo=project.repository.name)
+    _require_branch_name(project, branch)
+    tip = tip_of(project.git, f"refs/heads/{branch}")
+    if tip and not order.existing:
+        raise BranchExists(
+            f"the branch {branch} exists already, at {tip[:10]}",
+            hint=f"conductor-git spawn {order.task_id} --existing",
+            branch=branch,
+            commit=tip,
+        )
+    if order.existing and not tip:
+        raise NotFound(f"there is no branch {branch} to go on with", hint=f"conductor-git spawn {order.task_id}")
+    path = worktree_path(project, config, order.task_id)
+    if os.path.lexists(path):
+        raise PathExists(
+            f"{path} is there already, and no task of ours uses it",
+            hint=f"ls -la {shlex.quote(str(path))}",
+            path=str(path),
+        )
+    return Plan(
+        task_id=order.task_id,
+        title=order.title or _first_line(order.prompt) or order.task_id,
+        prompt=order.prompt,
+        branch=branch,
+        new_branch=tip is None,
+        target=target,
+        base_commit=_base(project, order.base, target, tip),
+        worktree=path,
+        root=path.parent,
+        agent=order.agent or (Path(order.command[0]).name if order.command else config.agents.default),
+        command=order.command,
+        needs=order.needs,
+        reviews_required=order.reviews_required or config.reviews_required,
+    )
+
+
+def _exists(task_id: TaskId) -> TaskExists:
+    return TaskExists(f"task {task_id} exists already", hint=f"conductor-git show {task_id}", task_id=task_id)
+
+
+def _require_known(project: Project, needs: Iterable[TaskId]) -> None:
+    for task_id in needs:
+        project.runs.get(task_id)
+
+
+def _first_line(prompt: str) -> str:
+    return prompt.strip().split("\n", 1)[0][:120]
+
+
+def _target(project: Project, order: Order, config: Config) -> str:
+    target = order.target or config.target or current_branch(project)
+    if target is None:
+        raise BadInput(
+            f"HEAD of {project.repository} is detached, so there is no branch to land on by default",
+            hint=f"conductor-git spawn {order.task_id} --target main",
+            task_id=order.task_id,
+        )
+    if tip_of(project.git, f"refs/heads/{target}") is None:
+        raise BaseNotFound(f"the target branch {target} does not exist", hint="git branch --list", target=target)
+    return target
+
+
+def _require_branch_name(project: Project, branch: str) -> None:
+    if branch.startswith("-") or project.git.run("check-ref-format", f"refs/heads/{branch}", ok=(0, 1)).code:
+        raise BadInput(
+            f"{branch!r} is not a branch name git accepts", hint="git check-ref-format --help", branch=branch
+        )
+
+
+def _base(project: Project, base: str | None, target: str, tip: CommitId | None) -> CommitId:
+    if tip is not None:
+        merge_base = project.git.run("merge-base", tip, f"refs/heads/{target}", ok=(0, 1))
+        return CommitId(merge_base.text) if merge_base.code == 0 else tip
+    revision = base or f"refs/heads/{target}"
+    found = tip_of(project.git, revision)
+    if found is None:
+        raise BaseNotFound(f"there is no commit {revision!r} to start from", hint="git log --oneline -5", base=revision)
+    return found
+
+
+def worktree_path(project: Project, config: Config, task_id: TaskId) -> Path:
+    """Where the task's worktree goes: outside the repository, so that linters and indexers don't see it twice."""
+    relative = config.worktrees.format(task_id=task_id, repo=project.repository.name)
+    path = Path(os.path.normpath(project.repository / relative))
+    if path.parent.is_symlink():
+        raise UnsafePath(f"{path.parent} is a symbolic link", hint=f"ls -ld {path.parent}", path=str(path.parent))
+    if path.is_relative_to(project.layout.common_dir) or path == project.repository:
+        raise UnsafePath(f"worktrees cannot lie in {path}", hint="set `worktrees` in .conductor.yaml", path=str(path))
+    return path
+
+
+def spawn(project: Project, wanted: Plan, *, by: Actor, at: datetime) -> Run:
+    """Make what `wanted` says and return the task, ASSIGNED.
+
+    A failure at any step undoes the steps before it, and only those; after a kill the next command does. Any number
+    of spawns may run at once: of one task id, one wins.
+    """
+    facts = {
+        "branch": wanted.branch,
+        "new_branch": wanted.new_branch,
+        "base_commit": wanted.base_commit,
+        "worktree": str(wanted.worktree),
+    }
+    with journal.operation(project.layout, wanted.task_id, "spawn", seconds=120, **facts) as held:
+        if project.layout.run_info(wanted.task_id).exists():
+            raise _exists(wanted.task_id)
+        if os.path.lexists(wanted.worktree) or _branch_taken(project, wanted):
+            raise PathExists(f"{wanted.worktree} or its branch was made meanwhile", path=str(wanted.worktree))
+        holding = project.holding(held)
+        try:
+            return _make(holding, wanted, by, at)
+        except (ConductorError, OSError):
+            remove_half_made(holding, wanted.task_id, facts)
+            raise
+
+
+def _branch_taken(project: Project, wanted: Plan) -> bool:
+    return wanted.new_branch and tip_of(project.git, f"refs/heads/{wanted.branch}") is not None
+
+
+def _make(project: Project, wanted: Plan, by: Actor, at: datetime) -> Run:
+    layout = project.layout
+    durable.make_directory(layout.task(wanted.task_id))
+    durable.replace(layout.prompt(wanted.task_id), wanted.prompt.encode())
+    guard = gitconfig.executable(shared_config(project.git).local)
+    durable.write_through(layout.config_guard(wanted.task_id), json.dumps(guard).encode())
+    worktree.exclude_own_files(layout)
+    worktree.add(
+        project.git,
+        layout,
+        wanted.worktree,
+        branch=wanted.branch,
+        commit=wanted.base_commit,
+        new_branch=wanted.new_branch,
+    )
+    run = _first_record(project, wanted, by, at)
+    write_context(project, run)
+    return begin(project, run)
+
+
+def _first_record(project: Project, wanted: Plan, by: Actor, at: datetime) -> Run:
+    return Run(
+        project_id=project.project_id,
+        task_id=wanted.task_id,
+        title=wanted.title,
+        state=State.ASSIGNED,
+        branch=wanted.branch,
+        target=wanted.target,
+        base_commit=wanted.base_commit,
+        worktree=str(wanted.worktree),
+        agent=wanted.agent,
+        command=wanted.command,
+        needs=wanted.needs,
+        reviews_required=wanted.reviews_required,
+        created_at=at,
+        updated_at=at,
+        history=(Step(1, Event.SPAWN, State.ASSIGNED, at, by.name, wanted.base_commit),),
+    )
+
+
+def write_context(project: Project, run: Run) -> None:
+    """Put `.worker-ctx.json` into the worktree and its canonical copy into the worktree's git dir."""
+    path = Path(run.worktree)
+    git_dir = worktree.registered_git_dir(project.layout, path)
+    if git_dir is None:
+        raise UnsafePath(f"{path} is no worktree of this repository", hint="git worktree list", path=str(path))
+    context = WorkerContext(
+        task_id=run.task_id,
+        project_id=run.project_id,
+        generation=run.generation,
+        branch=run.branch,
+        target=run.target,
+        base_commit=run.base_commit,
+        worktree=path,
+        repository=project.repository,
+        state_dir=project.layout.state_dir,
+        bus=f"file:{project.layout.bus}",
+        description=run.title,
+        created_at=run.created_at,
+    )
+    place(context, git_dir)

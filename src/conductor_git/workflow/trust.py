@@ -1,0 +1,45 @@
+"""config trust: a person agrees to what may run here, in the project's config and in the repository's git config."""
+
+from __future__ import annotations
+
+import json
+
+from conductor_git import durable, gitconfig
+from conductor_git.config import Config
+from conductor_git.errors import BadRecord
+from conductor_git.integration import shared_config
+from conductor_git.project import Project, current_branch
+from conductor_git.publish import tip_of
+from conductor_git.settings import project_config, target_config, trust
+
+
+def commands(project: Project) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """What the checkout's config and the target's would run; most often the same."""
+    return tuple(dict.fromkeys(entry for config in _configs(project) for entry in config.commands))
+
+
+def _configs(project: Project) -> list[Config]:
+    config = project_config(project)
+    target = config.target or current_branch(project)
+    tip = tip_of(project.git, f"refs/heads/{target}") if target else None
+    return [config] if tip is None else [config, target_config(project, tip)]
+
+
+def agree(project: Project) -> tuple[str, ...]:
+    """Trust the commands, and take the exec-capable git config keys as they are for every live task.
+
+    Returns the git config keys that some task was spawned with otherwise.
+    """
+    for config in _configs(project):
+        if config.commands:
+            trust(config)
+    now = gitconfig.executable(shared_config(project.git).local)
+    changed: set[str] = set()
+    for run in project.runs.scan():
+        if isinstance(run, BadRecord) or run.state.is_final:
+            continue
+        guard = project.layout.config_guard(run.task_id)
+        if guard.exists():
+            changed |= set(gitconfig.changed(json.loads(durable.read_regular(guard, 1 << 20)), now))
+        durable.replace(guard, json.dumps(now).encode())
+    return tuple(sorted(changed))

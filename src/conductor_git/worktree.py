@@ -1,0 +1,175 @@
+"""A worker's worktree: made, looked at, and taken away without losing what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from conductor_git import durable
+from conductor_git.errors import UnsafePath, WorktreeBusy
+from conductor_git.gitcmd import Git
+from conductor_git.integration import looking_at
+from conductor_git.layout import CONTEXT_NAME, Layout
+from conductor_git.names import CommitId
+
+_UNDER_WAY: Final = {
+    "rebase-merge": "a rebase",
+    "rebase-apply": "a rebase or `git am`",
+    "MERGE_HEAD": "a merge",
+    "CHERRY_PICK_HEAD": "a cherry-pick",
+    "REVERT_HEAD": "a revert",
+    "BISECT_LOG": "a bisect",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Worktree:
+    """One entry of `git worktree list --porcelain`; `branch_ref` is None where HEAD is detached."""
+
+    path: Path
+    head: CommitId | None
+    branch_ref: str | None
+    is_bare: bool = False
+    prunable: str | None = None
+
+
+def parse_list(fields: Iterable[str]) -> tuple[Worktree, ...]:
+    """The fields of `git worktree list --porcelain -z`."""
+    entries: list[Worktree] = []
+    for text in fields:
+        label, _, value = text.partition(" ")
+        if label == "worktree":
+            entries.append(Worktree(Path(value), None, None))
+        elif entries:
+            entries[-1] = _with(entries[-1], label, value)
+    return tuple(entries)
+
+
+def _with(entry: Worktree, label: str, value: str) -> Worktree:
+    match label:
+        case "HEAD":
+            return replace(entry, head=CommitId(value))
+        case "branch":
+            return replace(entry, branch_ref=value)
+        case "bare":
+            return replace(entry, is_bare=True)
+        case "prunable":
+            return replace(entry, prunable=value)
+        case _:
+            return entry
+
+
+def worktrees(git: Git) -> tuple[Worktree, ...]:
+    """Every checkout of the repository, the main one first."""
+    return parse_list(git.run("worktree", "list", "--porcelain", "-z").fields)
+
+
+def git_dir_of(path: Path) -> Path | None:
+    """The git dir that the worktree at `path` names in its `.git` file; None where there is none."""
+    try:
+        text = durable.read_regular(path / ".git", 4096).decode("utf-8", "surrogateescape")
+    except OSError:
+        return None
+    label, _, value = text.strip().partition(": ")
+    return (path / value) if label == "gitdir" else None
+
+
+def registered_git_dir(layout: Layout, path: Path) -> Path | None:
+    """The git dir under `worktrees/` whose registration points at `path`.
+
+    Read from the repository's side: a worker can rewrite its own `.git` file, and we don't follow it.
+    """
+    with suppress(FileNotFoundError):
+        for candidate in sorted((layout.common_dir / "worktrees").iterdir()):
+            with suppress(OSError):
+                if (candidate / "gitdir").read_text("utf-8", "surrogateescape").rstrip("\n") == str(path / ".git"):
+                    return candidate
+    return None
+
+
+def add(git: Git, layout: Layout, path: Path, *, branch: str, commit: CommitId, new_branch: bool) -> None:
+    """Make a worktree of `branch` at `path`, its files written; `GitFailed` leaves what the caller must undo.
+
+    The registration is serialised with our other spawns; the checkout, which takes the time, is not. `--no-track`
+    writes nothing to the shared config.
+    """
+    durable.make_directory(path.parent)
+    how = ("--no-track", "-b", branch, str(path), commit) if new_branch else (str(path), branch)
+    with durable.lock(layout.worktree_lock, seconds=60, purpose="git worktree add"):
+        git.run("worktree", "add", "--quiet", "--no-checkout", *how)
+    replace(git, cwd=path, git_dir=None).run("reset", "--hard", "--quiet", "--no-recurse-submodules")
+
+
+def exclude_own_files(layout: Layout) -> None:
+    """See that the common `info/exclude` hides the context file, so that it is never committed."""
+    path = layout.common_dir / "info" / "exclude"
+    pattern = f"/{CONTEXT_NAME}"
+    if _lists(path, pattern):
+        return
+    with durable.lock(layout.locks / "exclude", purpose="exclude"):
+        if not _lists(path, pattern):
+            before = path.read_bytes() if path.exists() else b""
+            gap = b"" if not before or before.endswith(b"\n") else b"\n"
+            durable.make_directory(path.parent)
+            durable.replace(path, before + gap + pattern.encode() + b"\n")
+
+
+def _lists(path: Path, pattern: str) -> bool:
+    return path.is_file() and pattern.encode() in path.read_bytes().split(b"\n")
+
+
+def require_quiet(layout: Layout, path: Path, branch_ref: str) -> None:
+    """Refuse a worktree whose HEAD is not on its branch or in which git is in the middle of something."""
+    git_dir = registered_git_dir(layout, path)
+    if git_dir is None:
+        raise WorktreeBusy(
+            f"{path} is no worktree of this repository any more",
+            hint="git worktree list",
+            worktree=str(path),
+        )
+    for name, what in _UNDER_WAY.items():
+        if (git_dir / name).exists():
+            raise WorktreeBusy(
+                f"{what} is under way in {path}", hint=f"git -C {path} status", worktree=str(path), under_way=what
+            )
+    head = (git_dir / "HEAD").read_text().strip()
+    if head != f"ref: {branch_ref}":
+        found = head.removeprefix("ref: refs/heads/")
+        raise WorktreeBusy(
+            f"HEAD of {path} is at {found}, not on its branch {branch_ref.removeprefix('refs/heads/')}",
+            hint=f"git -C {path} switch {branch_ref.removeprefix('refs/heads/')}",
+            worktree=str(path),
+            head=found,
+        )
+
+
+def uncommitted(
+    integration: Git, layout: Layout, path: Path, head: CommitId, git_dir: Path | None = None
+) -> tuple[str, ...]:
+    """The paths in the worktree that differ from `head` or that git does not track, sorted; ignored ones are not told.
+
+    Runs on a private copy of the index through the integration repository: no setting of the worker is obeyed.
+    """
+    git_dir = git_dir or registered_git_dir(layout, path) or path
+    with looking_at(integration, path, git_dir / "index") as git:
+        git.run("update-index", "-q", "--refresh", ok=(0, 1))
+        changed = git.run("diff-index", "--name-only", "-z", "--no-ext-diff", "--ignore-submodules=dirty", head).fields
+        exclude = f"--exclude-from={layout.common_dir / 'info' / 'exclude'}"
+        others = git.run("ls-files", "-z", "--others", "--exclude-standard", exclude).fields
+    return tuple(sorted({*changed, *others}))
+
+
+def require_removable(path: Path, root: Path, main: Path) -> None:
+    """Refuse to remove anything but a plain directory under our worktree root that is not the main checkout."""
+    reason = ""
+    if path.is_symlink() or any(part.is_symlink() for part in path.parents if part.is_relative_to(root)):
+        reason = "it is reached through a symbolic link"
+    elif path.resolve() == main.resolve() or main.resolve().is_relative_to(path.resolve()):
+        reason = "it holds the main checkout"
+    elif not path.is_relative_to(root) or path == root:
+        reason = f"it is not under {root}"
+    if reason:
+        raise UnsafePath(f"{path} is not removed: {reason}", hint=f"git worktree list  # {path}", path=str(path))

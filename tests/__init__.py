@@ -1,0 +1,1 @@
+"""What conductor-git promises, tried on real repositories with real processes."""

@@ -1,0 +1,71 @@
+"""Fixtures of every test: an environment that owes nothing to the machine, and a small real repository."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+pytest.register_assert_rewrite("tests.kit")
+
+from tests import kit  # noqa: E402 - the kit's own assertions are rewritten only when registered before its import
+
+_Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _hermetic_session(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
+    """The same for fixtures that live longer than a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        _enter(patch, tmp_path_factory.mktemp("session-home"))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, _hermetic_session: None) -> Path:
+    """The test's own home: HOME, XDG_CONFIG_HOME and the global git config are in it, and nothing else steers git."""
+    place = tmp_path_factory.mktemp("home")
+    _enter(monkeypatch, place)
+    return place
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository `acme` on branch main: three commits, six files, all committed. Nothing else is beside it."""
+    return kit.make_repository(tmp_path / "acme")
+
+
+def _enter(patch: pytest.MonkeyPatch, home: Path) -> None:
+    wanted = kit.clean_environment(os.environ, home)
+    for name in os.environ.keys() - wanted.keys():
+        patch.delenv(name)
+    for name, value in wanted.items():
+        patch.setenv(name, value)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    return _skipped_is_failed((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    return _skipped_is_failed((yield))
+
+
+def _skipped_is_failed(report: _Report) -> _Report:
+    """On CI a skipped test, or module of tests, is a failed one: what did not run proves nothing."""
+    if report.skipped and not hasattr(report, "wasxfail") and kit.skips_are_failures():
+        report.outcome = "failed"
+        report.longrepr = f"{report.nodeid} was skipped, and with CI=true nothing may be: {report.longrepr}"
+    return report
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Two unequal snapshots are told apart by what differs, not by all they hold."""
+    if op == "==" and isinstance(left, kit.Snapshot) and isinstance(right, kit.Snapshot):
+        return ["the checkout changed:", *right.differences(left)]
+    return None

@@ -1,0 +1,1 @@
+"""Kills, full disks and failing flushes, injected at every system call."""

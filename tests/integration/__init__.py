@@ -1,0 +1,1 @@
+"""Commands and workflows on real repositories."""

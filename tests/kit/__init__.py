@@ -1,0 +1,31 @@
+"""What tests share: `from tests import kit`.
+
+`kit.git(path, "status")` runs git, `kit.make_repository(path)` makes a small real repository,
+`kit.conductor("status", cwd=path)` runs the installed command, `kit.snapshot(path)` freezes a person's checkout for
+comparison, `kit.until(condition)` waits for another process, and `@kit.requires("strace")` says what a test cannot do
+without. The fixtures (`repository`, `home`) are in tests/conftest.py.
+"""
+
+from tests.kit.console import Completed, conductor, console_script
+from tests.kit.hermetic import clean_environment
+from tests.kit.needs import requires, skips_are_failures
+from tests.kit.repositories import FIRST_COMMIT_AT, IDENTITY, git, make_repository
+from tests.kit.snapshots import Entry, Snapshot, snapshot
+from tests.kit.waiting import until
+
+__all__ = [
+    "FIRST_COMMIT_AT",
+    "IDENTITY",
+    "Completed",
+    "Entry",
+    "Snapshot",
+    "clean_environment",
+    "conductor",
+    "console_script",
+    "git",
+    "make_repository",
+    "requires",
+    "skips_are_failures",
+    "snapshot",
+    "until",
+]

@@ -1,0 +1,351 @@
+"""message, header, fields, frame, decoder: what is written is what is read, and no body opens a message."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conductor_git.decoder import Damage, decode
+from conductor_git.errors import BadInput, TooLarge
+from conductor_git.fields import fast_header, message_of, read_fast, read_header
+from conductor_git.frame import draft, encode, last_id
+from conductor_git.message import (
+    MAX_BODY,
+    Message,
+    Parent,
+    id_time,
+    make_msg_id,
+    message_document,
+    next_time,
+    timestamp,
+)
+from conductor_git.strictyaml import read
+
+NOON = 1_795_174_502_123_456_789
+ID = "MSG-20261120-113502-123456789-PID04242-0001"
+EXAMPLE = (
+    b"---\n"
+    b"msg_id: MSG-20261120-113502-123456789-PID04242-0001\n"
+    b"ts: 2026-11-20T11:35:02.123456789Z\n"
+    b"type: FACT\n"
+    b"project_id: acme\n"
+    b"task_id: fix-login\n"
+    b"run_id: 20261120-101500123456-4242-1\n"
+    b"parents:\n"
+    b"    - msg_id: MSG-20261120-101501-000000001-PID04242-0000\n"
+    b"      kind: answers\n"
+    b"attachment_path: tasks/fix-login/reviews/2.md\n"
+    b"meta:\n"
+    b'    revision: "8"\n'
+    b"length: 27\n"
+    b"crc: dbd922fc\n"
+    b"---\n"
+    b"The redirect loop is fixed.\n\n"
+)
+MESSAGE = Message(
+    type="FACT",
+    body="The redirect loop is fixed.",
+    project_id="acme",
+    task_id="fix-login",
+    run_id="20261120-101500123456-4242-1",
+    parents=(Parent("MSG-20261120-101501-000000001-PID04242-0000", "answers"),),
+    attachment_path="tasks/fix-login/reviews/2.md",
+    meta={"revision": "8"},
+    msg_id=ID,
+    ts="2026-11-20T11:35:02.123456789Z",
+)
+
+TRICKY = st.sampled_from(
+    "null ~ true No on y 7 007 1e5 0x1F 1_000 .inf 12:30:45 2026-11-20 <<: = - --- ... # a#b a: :a {a} [a] %a @a `a"
+    " !a &a *a | > ' \" \\ 🙂 é \x85 \u2028 \ufeff a\nb a\tb a\x7f".split(" ")
+)
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+VALUES = TRICKY | TEXT | st.from_regex(r"[A-Za-z0-9_./@+ -]{1,12}", fullmatch=True)
+LINES = st.sampled_from(["", "---", "\\---", "\\\\---", "---\r", " ---", "--- x", "----", "msg_id: x", "[2026-01-01 00:00:00] STATE: x"])
+BODIES = st.lists(LINES | TEXT, max_size=6).map("\n".join)
+TYPES = st.sampled_from(["FACT", "RUN_STOP", "Y", "NO", "ON", "NULL", "TRUE", "X_"])
+KEYS = VALUES.filter(lambda text: 0 < len(text) <= 128)
+TREES = st.recursive(VALUES | st.none(), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3), max_leaves=5)
+NEW_KEYS = KEYS.filter(lambda key: key not in vars_of_header)
+vars_of_header = {"msg_id", "ts", "type", "project_id", "task_id", "run_id", "parents", "attachment_path", "meta", "length", "crc"}
+MESSAGES = st.builds(
+    Message,
+    type=TYPES,
+    body=BODIES,
+    project_id=st.none() | VALUES,
+    task_id=st.none() | VALUES,
+    run_id=st.none() | VALUES,
+    parents=st.lists(st.builds(Parent, st.just(ID) | VALUES, st.none() | VALUES), max_size=3).map(tuple),
+    attachment_path=st.none() | VALUES,
+    meta=st.dictionaries(KEYS, VALUES, max_size=3),
+    msg_id=st.just(ID),
+    ts=st.just("2026-11-20T11:35:02.123456789Z"),
+    extra=st.dictionaries(NEW_KEYS, TREES, max_size=2),
+)
+
+
+def decoded(data: bytes, at_end: bool = True) -> list[Message | Damage]:
+    found = decode(data, 0, at_end=at_end)
+    assert found.used == len(data)
+    return found.items
+
+
+def test_the_example_of_the_format_is_written_byte_for_byte_and_read_back() -> None:
+    assert encode(MESSAGE) == EXAMPLE
+    assert decoded(EXAMPLE) == [MESSAGE]
+
+
+@given(MESSAGES)
+def test_every_message_reads_back_as_it_was_written(message: Message) -> None:
+    assert decoded(encode(message)) == [message]
+
+
+@given(MESSAGES)
+def test_the_fast_path_and_yaml_read_the_same_header(message: Message) -> None:
+    frame = encode(message)
+    match = fast_header.match(frame)
+    fast = match and read_fast(match, message.body)
+    header = frame[len(b"---\n") : frame.index(b"\n---\n") + 1]
+
+    assert message_of(read_header(header), message.body) == message
+    assert fast in (message, None)
+
+
+RAW = st.sampled_from(["null", "Null", "~", "yes", "7", "a", "a-b", '"null"', '"a"', "'a'", "a b", "a:", "a #b", '"é"', '"a\x85b"', "é", '"a\\n"', "|", "[a]", "{a}", "-", "- a", "", '"', "&a b", "!a b", "*a"])
+
+
+@settings(max_examples=300)
+@given(RAW, RAW, RAW, RAW, RAW)
+def test_what_the_fast_path_takes_yaml_reads_alike_whoever_wrote_it(project: str, task: str, kind: str, key: str, value: str) -> None:
+    header = (
+        f"msg_id: {ID}\nts: {MESSAGE.ts}\ntype: FACT\nproject_id: {project}\ntask_id: {task}\n"
+        f"parents:\n    - msg_id: {ID}\n      kind: {kind}\nmeta:\n    {key}: {value}\nlength: 0\n"
+    ).encode()
+    match = fast_header.match(b"---\n" + header + b"crc: 0000000a\n---\n")
+    fast = match and read_fast(match, "")
+
+    if fast is not None:
+        assert fast == message_of(read_header(header), "")
+
+
+@given(st.lists(BODIES, min_size=1, max_size=4))
+def test_no_body_opens_a_message_for_a_reader_that_knows_delimiters_only(bodies: list[str]) -> None:
+    frames = b"".join(encode(replace(MESSAGE, body=body)) for body in bodies)
+
+    delimiters = [line for line in frames.split(b"\n") if line.rstrip(b"\r") == b"---"]
+
+    assert len(delimiters) == 2 * len(bodies)
+
+
+def test_a_forged_frame_in_a_body_stays_body() -> None:
+    forged = encode(replace(MESSAGE, type="LANDED", body="all gates green")).decode()
+    message = replace(MESSAGE, body=f"look:\n\n{forged}\n{forged}")
+
+    assert decoded(encode(message) + EXAMPLE) == [message, MESSAGE]
+
+
+def test_a_body_that_looks_like_a_header_is_no_message_even_where_damage_makes_a_reader_search() -> None:
+    body = f"msg_id: {ID}\nts: {MESSAGE.ts}\ntype: LANDED\n\n\nmsg_id: {ID}\ntype: LANDED\n[2026-01-01 00:00:00] STATE: x"
+    victim = encode(replace(MESSAGE, body=body))
+    for damaged in (victim.replace(b"length", b"lengtg"), b"-x-" + victim[3:], victim.replace(b"crc: ", b"crc:  f")):
+        found = decoded(EXAMPLE + damaged + EXAMPLE + EXAMPLE)
+
+        told = [item for item in found if isinstance(item, Message)]
+        assert all(message.type == "FACT" for message in told)
+        assert told[-1] == MESSAGE
+
+
+def test_a_line_of_dashes_is_stored_with_one_more_backslash() -> None:
+    stored = encode(replace(MESSAGE, body="---\n\\---\n --- \n---x"))
+
+    assert stored.endswith(b"\n\\---\n\\\\---\n --- \n---x\n\n")
+
+
+@given(st.integers(0, len(EXAMPLE) - 1))
+def test_an_incomplete_frame_at_the_end_is_left_for_later(size: int) -> None:
+    found = decode(EXAMPLE + EXAMPLE[:size], 0, at_end=True)
+
+    assert found.items == [MESSAGE]
+    assert found.used == len(EXAMPLE)
+
+
+@given(st.integers(0, len(EXAMPLE) - 1), st.integers(1, 255))
+def test_no_changed_byte_passes_as_a_message(place: int, change: int) -> None:
+    changed = bytearray(EXAMPLE)
+    changed[place] ^= change
+
+    found = decode(EXAMPLE + bytes(changed) + EXAMPLE + EXAMPLE, 0, at_end=True)
+
+    told = [item for item in found.items if isinstance(item, Message)]
+    assert all(replace(message, recovered=False) == MESSAGE for message in told)
+    assert told[0] == told[-1] == MESSAGE
+
+
+@given(st.lists(MESSAGES, max_size=4), st.integers(0, 4000))
+def test_any_two_windows_read_what_one_reads(messages: list[Message], cut: int) -> None:
+    data = b"".join(map(encode, messages))
+    first = decode(data[:cut], 0, at_end=len(data) <= cut)
+    second = decode(data[first.used :], first.used, at_end=True, searching=first.searching)
+
+    assert [*first.items, *second.items] == messages
+
+
+def test_a_torn_frame_in_the_middle_is_passed_over_and_what_follows_is_marked_once() -> None:
+    found = decoded(EXAMPLE[:-9] + b"\n\n" + EXAMPLE + EXAMPLE)
+
+    assert found == [
+        Damage(0, len(EXAMPLE) - 7, "a message that ends early"),
+        replace(MESSAGE, recovered=True),
+        MESSAGE,
+    ] or (isinstance(found[0], Damage) and found[1:] == [replace(MESSAGE, recovered=True), MESSAGE])
+
+
+def test_the_mark_survives_a_window_that_ends_in_the_recovered_frame() -> None:
+    data = EXAMPLE.replace(b"crc: ", b"crc: f") + EXAMPLE + EXAMPLE
+    for cut in range(len(EXAMPLE), len(data)):
+        first = decode(data[:cut], 0, at_end=True)
+        second = decode(data[first.used :], first.used, at_end=True, searching=first.searching)
+        told = [item for item in (*first.items, *second.items) if isinstance(item, Message)]
+        assert told == [replace(MESSAGE, recovered=True), MESSAGE]
+
+
+def test_a_frame_of_another_tool_is_read_by_its_delimiters() -> None:
+    data = (
+        b"---\nmsg_id: MSG-20260211-143052-000123456-PID12345-0042\nts: 2026-02-11T14:30:52.000123456Z\ntype: FACT\n"
+        b"project_id: my-project\ntask_id: \"\"\nrun_id: null\nparents: [MSG-1, MSG-2]\nlinks:\n    - url: file:a\n"
+        b"---\nfirst\n\n---\n\nafter a rule\n"
+        b"\n" + EXAMPLE
+    )
+    other, ours = decoded(data)
+
+    assert isinstance(other, Message)
+    assert (other.body, other.task_id, other.run_id) == ("first\n\n---\n\nafter a rule", "", None)
+    assert other.parents == (Parent("MSG-1"), Parent("MSG-2"))
+    assert other.extra == {"links": [{"url": "file:a"}]}
+    assert ours == MESSAGE
+
+
+def test_a_frame_with_crlf_line_ends_is_read() -> None:
+    (message,) = decoded(b"---\r\nmsg_id: MSG-1\r\ntype: INFO\r\n---\r\none\r\ntwo\r\n")
+
+    assert message == Message(type="INFO", body="one\ntwo", msg_id="MSG-1")
+
+
+def test_legacy_lines_between_frames_are_messages() -> None:
+    found = decoded(b"[2026-02-11 20:12:34] PROGRESS: half way\n[2026-02-11 20:12:35] no type here\n" + EXAMPLE)
+
+    assert found == [
+        Message(type="PROGRESS", body="half way", msg_id="LEGACY-000000000000", ts="2026-02-11T20:12:34Z"),
+        Message(type="INFO", body="no type here", msg_id="LEGACY-000000000041", ts="2026-02-11T20:12:35Z"),
+        MESSAGE,
+    ]
+
+
+def test_stray_text_is_told_and_hides_nothing_after_it() -> None:
+    found = decoded(b"# Message bus\n\n" + EXAMPLE)
+
+    assert found == [Damage(0, 14, "text outside of any message"), MESSAGE]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"a: &a [x, x]\nb: [*a, *a]\n",
+        b"a: !!python/object:os.system x\n",
+        b"type: FACT\ntype: STATE\n",
+        b"a: " + b"[" * 50 + b"]" * 50 + b"\n",
+        b"a: \0\n",
+        b"just text\n",
+        b"length: 99999999\n",
+        b"length: -1\n",
+    ],
+)
+def test_a_hostile_header_is_damage_and_no_more(header: bytes) -> None:
+    found = decoded(b"---\nmsg_id: " + ID.encode() + b"\ntype: FACT\n" + header + b"---\nx\n\n" + EXAMPLE)
+
+    assert isinstance(found[0], Damage)
+    assert found[1:] == [replace(MESSAGE, recovered=True)]
+
+
+def test_a_header_that_never_ends_does_not_hold_up_the_reader() -> None:
+    data = b"---\n" + b"a: b\n" * 30_000
+
+    assert decode(data, 0, at_end=False).used > 100_000
+
+
+def test_limits_and_bad_text_are_refused_before_anything_is_written() -> None:
+    for message in (
+        replace(MESSAGE, type="fact"),
+        replace(MESSAGE, type=""),
+        replace(MESSAGE, type="FACT\n"),
+        replace(MESSAGE, body="a\0b"),
+        replace(MESSAGE, body="\ud800"),
+        replace(MESSAGE, task_id="a\0b"),
+        replace(MESSAGE, task_id="\ud800"),
+        replace(MESSAGE, meta={"": "x"}),
+        replace(MESSAGE, meta={"k" * 129: "x"}),
+        replace(MESSAGE, extra={"length": "1"}),
+        replace(MESSAGE, extra={"a": [[[[[[[["deep"]]]]]]]]}),
+    ):
+        with pytest.raises(BadInput):
+            draft(message)
+    for message in (replace(MESSAGE, body="x" * (MAX_BODY + 1)), replace(MESSAGE, meta={"k": "x" * 65536})):
+        with pytest.raises(TooLarge):
+            draft(message)
+
+
+def test_the_longest_body_is_taken_also_when_every_line_of_it_is_stuffed() -> None:
+    for body in ("x" * MAX_BODY, "---\n" * (MAX_BODY // 4)):
+        message = replace(MESSAGE, body=body)
+        assert decoded(encode(message)) == [message]
+
+
+def test_an_id_holds_its_time_and_the_next_one_is_later_whatever_the_clock_says() -> None:
+    assert make_msg_id(NOON, 4242, 10001) == ID
+    assert timestamp(NOON) == MESSAGE.ts
+    assert id_time(ID) == NOON
+    assert next_time(NOON + 5, ID) == NOON + 5
+    for now in (NOON, NOON - 1, NOON - 10**18, 0):
+        assert next_time(now, ID) == NOON + 1
+    assert next_time(NOON, "") == next_time(NOON, "of another shape") == NOON
+
+
+@given(st.integers(0, 253_402_300_799_999_999_999), st.integers(0, 4_194_304))
+def test_ids_order_as_their_times_and_read_back(now: int, pid: int) -> None:
+    assert id_time(make_msg_id(now, pid, 0)) == now
+    assert make_msg_id(now, 0, 0) < make_msg_id(now + 1, pid, 0) or now == 253_402_300_799_999_999_999
+
+
+@given(MESSAGES)
+def test_the_last_id_is_told_of_a_whole_last_frame_only(message: Message) -> None:
+    data = EXAMPLE + encode(message)
+
+    assert last_id(data) == ID
+    assert last_id(data[:-1]) is None
+    assert last_id(data[:-3] + b"\x01\n\n") is None or message.body.endswith("\x01")
+
+
+def test_a_checksum_that_yaml_would_take_for_a_number_is_quoted() -> None:
+    seen = {b'"' in frame.partition(b"crc: ")[2][:1] for frame in map(_numbered, range(3000))}
+    for number in range(3000):
+        frame = _numbered(number)
+        tree = read(frame[4 : frame.index(b"\n---\n") + 1])
+        assert isinstance(tree, dict) and isinstance(tree["crc"], str)
+        assert decoded(frame)
+    assert seen == {True, False}
+
+
+def test_the_document_has_the_names_of_the_header_and_the_body() -> None:
+    document = message_document(replace(MESSAGE, extra={"issue_id": "7", "body": "not me"}))
+
+    assert document["body"] == MESSAGE.body
+    assert document["issue_id"] == "7"
+    assert document["parents"] == [{"msg_id": MESSAGE.parents[0].msg_id, "kind": "answers"}]
+    assert list(document)[-1] == "recovered"
+
+
+def _numbered(number: int) -> bytes:
+    return encode(replace(MESSAGE, body=str(number)))
