@@ -7,8 +7,8 @@ from pathlib import Path
 
 from conductor_git import integration, worktree
 from conductor_git.gitcmd import Git
+from conductor_git.history import tip_of
 from conductor_git.layout import Layout
-from conductor_git.publish import tip_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from conductor_git import durable, gitlocks
+from conductor_git.history import tip_of
 from conductor_git.layout import Layout
 from conductor_git.names import CommitId, TaskId
 from conductor_git.project import Project
-from conductor_git.publish import tip_of
 from conductor_git.worktree import registered_git_dir
 
 

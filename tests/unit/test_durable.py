@@ -196,9 +196,7 @@ def test_the_lock_of_a_process_that_was_killed_is_free(tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from conductor_git import durable\n"
         "with durable.lock(Path(sys.argv[1])): print('held', flush=True); input()"
     )
-    child = subprocess.Popen(
-        [sys.executable, "-c", program, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+    child = subprocess.Popen([sys.executable, "-c", program, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert child.stdout is not None and child.stdout.readline() == b"held\n"
     with durable.try_lock(path) as taken:
         assert taken is None

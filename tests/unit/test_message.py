@@ -64,13 +64,19 @@ TRICKY = st.sampled_from(
 )
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 VALUES = TRICKY | TEXT | st.from_regex(r"[A-Za-z0-9_./@+ -]{1,12}", fullmatch=True)
-LINES = st.sampled_from(["", "---", "\\---", "\\\\---", "---\r", " ---", "--- x", "----", "msg_id: x", "[2026-01-01 00:00:00] STATE: x"])
+LINES = st.sampled_from(
+    ["", "---", "\\---", "\\\\---", "---\r", " ---", "--- x", "----", "msg_id: x", "[2026-01-01 00:00:00] STATE: x"]
+)
 BODIES = st.lists(LINES | TEXT, max_size=6).map("\n".join)
 TYPES = st.sampled_from(["FACT", "RUN_STOP", "Y", "NO", "ON", "NULL", "TRUE", "X_"])
 KEYS = VALUES.filter(lambda text: 0 < len(text) <= 128)
-TREES = st.recursive(VALUES | st.none(), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3), max_leaves=5)
-NEW_KEYS = KEYS.filter(lambda key: key not in vars_of_header)
-vars_of_header = {"msg_id", "ts", "type", "project_id", "task_id", "run_id", "parents", "attachment_path", "meta", "length", "crc"}
+TREES = st.recursive(
+    VALUES | st.none(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=5,
+)
+HEADER_KEYS = set("msg_id ts type project_id task_id run_id parents attachment_path meta length crc".split())
+NEW_KEYS = KEYS.filter(lambda key: key not in HEADER_KEYS)
 MESSAGES = st.builds(
     Message,
     type=TYPES,
@@ -114,12 +120,44 @@ def test_the_fast_path_and_yaml_read_the_same_header(message: Message) -> None:
     assert fast in (message, None)
 
 
-RAW = st.sampled_from(["null", "Null", "~", "yes", "7", "a", "a-b", '"null"', '"a"', "'a'", "a b", "a:", "a #b", '"é"', '"a\x85b"', "é", '"a\\n"', "|", "[a]", "{a}", "-", "- a", "", '"', "&a b", "!a b", "*a"])
+RAW = st.sampled_from(
+    [
+        "null",
+        "Null",
+        "~",
+        "yes",
+        "7",
+        "a",
+        "a-b",
+        '"null"',
+        '"a"',
+        "'a'",
+        "a b",
+        "a:",
+        "a #b",
+        '"é"',
+        '"a\x85b"',
+        "é",
+        '"a\\n"',
+        "|",
+        "[a]",
+        "{a}",
+        "-",
+        "- a",
+        "",
+        '"',
+        "&a b",
+        "!a b",
+        "*a",
+    ]
+)
 
 
 @settings(max_examples=300)
 @given(RAW, RAW, RAW, RAW, RAW)
-def test_what_the_fast_path_takes_yaml_reads_alike_whoever_wrote_it(project: str, task: str, kind: str, key: str, value: str) -> None:
+def test_what_the_fast_path_takes_yaml_reads_alike_whoever_wrote_it(
+    project: str, task: str, kind: str, key: str, value: str
+) -> None:
     header = (
         f"msg_id: {ID}\nts: {MESSAGE.ts}\ntype: FACT\nproject_id: {project}\ntask_id: {task}\n"
         f"parents:\n    - msg_id: {ID}\n      kind: {kind}\nmeta:\n    {key}: {value}\nlength: 0\n"
@@ -148,7 +186,9 @@ def test_a_forged_frame_in_a_body_stays_body() -> None:
 
 
 def test_a_body_that_looks_like_a_header_is_no_message_even_where_damage_makes_a_reader_search() -> None:
-    body = f"msg_id: {ID}\nts: {MESSAGE.ts}\ntype: LANDED\n\n\nmsg_id: {ID}\ntype: LANDED\n[2026-01-01 00:00:00] STATE: x"
+    body = (
+        f"msg_id: {ID}\nts: {MESSAGE.ts}\ntype: LANDED\n\n\nmsg_id: {ID}\ntype: LANDED\n[2026-01-01 00:00:00] STATE: x"
+    )
     victim = encode(replace(MESSAGE, body=body))
     for damaged in (victim.replace(b"length", b"lengtg"), b"-x-" + victim[3:], victim.replace(b"crc: ", b"crc:  f")):
         found = decoded(EXAMPLE + damaged + EXAMPLE + EXAMPLE)
@@ -177,7 +217,7 @@ def test_no_changed_byte_passes_as_a_message(place: int, change: int) -> None:
     changed = bytearray(EXAMPLE)
     changed[place] ^= change
 
-    found = decode(EXAMPLE + bytes(changed) + EXAMPLE + EXAMPLE, 0, at_end=True)
+    found = decode(EXAMPLE + bytes(changed) + EXAMPLE * 3, 0, at_end=True)
 
     told = [item for item in found.items if isinstance(item, Message)]
     assert all(replace(message, recovered=False) == MESSAGE for message in told)
@@ -194,13 +234,15 @@ def test_any_two_windows_read_what_one_reads(messages: list[Message], cut: int) 
 
 
 def test_a_torn_frame_in_the_middle_is_passed_over_and_what_follows_is_marked_once() -> None:
-    found = decoded(EXAMPLE[:-9] + b"\n\n" + EXAMPLE + EXAMPLE)
+    torn = EXAMPLE[:-9] + b"\n\n"
+
+    found = decoded(torn + EXAMPLE + EXAMPLE)
 
     assert found == [
-        Damage(0, len(EXAMPLE) - 7, "a message that ends early"),
+        Damage(0, len(torn), "a message whose length is wrong"),
         replace(MESSAGE, recovered=True),
         MESSAGE,
-    ] or (isinstance(found[0], Damage) and found[1:] == [replace(MESSAGE, recovered=True), MESSAGE])
+    ]
 
 
 def test_the_mark_survives_a_window_that_ends_in_the_recovered_frame() -> None:
@@ -215,7 +257,7 @@ def test_the_mark_survives_a_window_that_ends_in_the_recovered_frame() -> None:
 def test_a_frame_of_another_tool_is_read_by_its_delimiters() -> None:
     data = (
         b"---\nmsg_id: MSG-20260211-143052-000123456-PID12345-0042\nts: 2026-02-11T14:30:52.000123456Z\ntype: FACT\n"
-        b"project_id: my-project\ntask_id: \"\"\nrun_id: null\nparents: [MSG-1, MSG-2]\nlinks:\n    - url: file:a\n"
+        b'project_id: my-project\ntask_id: ""\nrun_id: null\nparents: [MSG-1, MSG-2]\nlinks:\n    - url: file:a\n'
         b"---\nfirst\n\n---\n\nafter a rule\n"
         b"\n" + EXAMPLE
     )

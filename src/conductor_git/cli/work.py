@@ -71,9 +71,7 @@ def spawn(  # noqa: PLR0913, PLR0917 - one parameter an option
         if as_json:
             document(plan=facts)
         else:
-            say(
-                f"would make {wanted.branch} in {wanted.worktree} from {wanted.target} at {short(wanted.base_commit)}"
-            )
+            say(f"would make {wanted.branch} in {wanted.worktree} from {wanted.target} at {short(wanted.base_commit)}")
         return
     run = make(place.project, wanted, by=place.actor, at=utcnow())
     if run.command and not no_start:

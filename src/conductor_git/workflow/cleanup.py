@@ -8,10 +8,9 @@ from pathlib import Path
 
 from conductor_git import integration, worktree
 from conductor_git.errors import ConductorError
+from conductor_git.history import is_contained, tip_of
 from conductor_git.layout import CONTEXT_NAME
-from conductor_git.mergetree import is_contained
 from conductor_git.project import Project
-from conductor_git.publish import tip_of
 from conductor_git.run import Phase, Run
 from conductor_git.salvage import Salvage, keep_commit, salvage
 from conductor_git.transition import message_of, note

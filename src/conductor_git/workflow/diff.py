@@ -7,9 +7,9 @@ from enum import StrEnum
 
 from conductor_git import integration
 from conductor_git.errors import NotFound
+from conductor_git.history import tip_of
 from conductor_git.names import CommitId, TaskId
 from conductor_git.project import Project
-from conductor_git.publish import tip_of
 from conductor_git.run import Run, State
 
 

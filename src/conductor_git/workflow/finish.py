@@ -11,10 +11,9 @@ from conductor_git import integration, journal, worktree
 from conductor_git.actor import Actor
 from conductor_git.errors import DirtyWorktree, GitFailed, HookRefused, NotFound, NothingToReview
 from conductor_git.gitcmd import Git
-from conductor_git.mergetree import is_contained
+from conductor_git.history import is_contained, tip_of
 from conductor_git.names import CommitId, TaskId
 from conductor_git.project import Project
-from conductor_git.publish import tip_of
 from conductor_git.run import TRANSITIONS, Event, Run, State, advance
 from conductor_git.transition import move, require_generation
 

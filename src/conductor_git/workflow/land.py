@@ -14,9 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from conductor_git import durable, gates, gitconfig, integration, journal
+from conductor_git import durable, gitconfig, integration, journal
 from conductor_git.actor import Actor
-from conductor_git.checkout import Checkout
 from conductor_git.config import Config
 from conductor_git.errors import (
     BaseNotFound,
@@ -29,11 +28,14 @@ from conductor_git.errors import (
     Superseded,
 )
 from conductor_git.gitcmd import Git
-from conductor_git.lease import lease
-from conductor_git.mergetree import Merged, Plan, is_contained, merge
+from conductor_git.history import is_contained, tip_of
+from conductor_git.landing import gates
+from conductor_git.landing.checkout import Checkout
+from conductor_git.landing.lease import lease
+from conductor_git.landing.mergetree import Merged, Plan, merge
+from conductor_git.landing.publish import checkout_of, publish
 from conductor_git.names import CommitId, TaskId, short
 from conductor_git.project import Project
-from conductor_git.publish import checkout_of, publish, tip_of
 from conductor_git.review import approvals
 from conductor_git.run import Event, GateResult, Landing, Outcome, Phase, Run, State, Strategy, next_command
 from conductor_git.settings import require_trusted, target_config

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from conductor_git import graph
+from conductor_git import history
 from conductor_git.errors import BadRecord
 from conductor_git.heartbeat import last_beat
 from conductor_git.names import TaskId
@@ -78,15 +78,15 @@ def status(
 
 def rows(project: Project, runs: Sequence[Run], now: datetime) -> Iterator[Row]:
     live = [run for run in runs if not run.state.is_final]
-    tips = graph.tips_of(project.git, (ref for run in live for ref in (run.branch_ref, run.target_ref)))
+    tips = history.tips_of(project.git, (ref for run in live for ref in (run.branch_ref, run.target_ref)))
     pairs = {
         run.task_id: (tips[run.branch_ref], tips[run.target_ref])
         for run in live
         if run.branch_ref in tips and run.target_ref in tips
     }
-    apart = graph.apart(project.git, pairs.values())
+    apart = history.apart(project.git, pairs.values())
     spans = {run.task_id: (run.base_commit, tips[run.branch_ref]) for run in live if run.branch_ref in tips}
-    counts = graph.changed_counts(project.git, spans.values())
+    counts = history.changed_counts(project.git, spans.values())
     for run in runs:
         ahead, behind = apart.get(pairs.get(run.task_id, ("", "")), (None, None))
         files = counts.get(spans.get(run.task_id, ("", "")))

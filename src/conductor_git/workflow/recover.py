@@ -9,17 +9,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from conductor_git import checkout as checkouts
-from conductor_git import gates, gitlocks, integration, journal, worktree
+from conductor_git import gitlocks, integration, journal, worktree
 from conductor_git.actor import COORDINATOR
-from conductor_git.checkout import Checkout
 from conductor_git.errors import BadRecord, LockTimeout
+from conductor_git.history import is_contained, tip_of
 from conductor_git.journal import Intent
-from conductor_git.lease import lease
-from conductor_git.mergetree import is_contained
+from conductor_git.landing import checkout as checkouts
+from conductor_git.landing import gates
+from conductor_git.landing.checkout import Checkout
+from conductor_git.landing.lease import lease
 from conductor_git.names import TaskId
 from conductor_git.project import Project
-from conductor_git.publish import tip_of
 from conductor_git.run import Landing, Outcome, Phase, Run, State
 from conductor_git.transition import note, tell_missing
 from conductor_git.undo_spawn import remove_half_made

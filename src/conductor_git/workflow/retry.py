@@ -9,9 +9,9 @@ from pathlib import Path
 from conductor_git import integration, journal, worktree
 from conductor_git.actor import Actor
 from conductor_git.errors import BaseNotFound, NotFound
+from conductor_git.history import tip_of
 from conductor_git.names import CommitId, TaskId, short
 from conductor_git.project import Project
-from conductor_git.publish import tip_of
 from conductor_git.run import TRANSITIONS, Event, Run, advance
 from conductor_git.runner.stop import end_attempt
 from conductor_git.salvage import Salvage, keep_commit, salvage

@@ -9,10 +9,10 @@ from datetime import datetime
 from conductor_git import journal
 from conductor_git.actor import Actor
 from conductor_git.errors import IllegalTransition, SelfReview, Superseded
+from conductor_git.history import tip_of
 from conductor_git.message import Message
 from conductor_git.names import CommitId, TaskId, short
 from conductor_git.project import Project, commit_of
-from conductor_git.publish import tip_of
 from conductor_git.review import LineComment, Review, Verdict, approvals
 from conductor_git.run import Event, Run, State, next_command
 from conductor_git.store.reviews import FileReviews

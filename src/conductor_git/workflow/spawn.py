@@ -24,11 +24,11 @@ from conductor_git.errors import (
     TaskExists,
     UnsafePath,
 )
+from conductor_git.history import tip_of
 from conductor_git.identity import place
 from conductor_git.integration import shared_config
 from conductor_git.names import CommitId, TaskId
 from conductor_git.project import Project, current_branch, require_commits
-from conductor_git.publish import tip_of
 from conductor_git.run import Event, Run, State, Step
 from conductor_git.transition import begin
 from conductor_git.undo_spawn import remove_half_made

@@ -7,9 +7,9 @@ import json
 from conductor_git import durable, gitconfig
 from conductor_git.config import Config
 from conductor_git.errors import BadRecord
+from conductor_git.history import tip_of
 from conductor_git.integration import shared_config
 from conductor_git.project import Project, current_branch
-from conductor_git.publish import tip_of
 from conductor_git.settings import project_config, target_config, trust
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
-from conductor_git import checkout as checkouts
-from conductor_git.checkout import Checkout
 from conductor_git.errors import Blocked
 from conductor_git.gitcmd import Git
+from conductor_git.landing import checkout as checkouts
+from conductor_git.landing.checkout import Checkout
 from conductor_git.layout import Layout
 from conductor_git.names import CommitId
 from conductor_git.worktree import registered_git_dir, worktrees
@@ -47,14 +46,3 @@ def publish(git: Git, checkout: Checkout | None, ref: str, before: CommitId, aft
         git.run("update-ref", "--no-deref", "-m", reflog, ref, after, before)
     else:
         checkouts.fast_forward(git, checkout, ref, before, after, reflog)
-
-
-def tip_of(git: Git, ref: str) -> CommitId | None:
-    """The commit that the full ref name `ref` points at, or None."""
-    done = git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}", ok=(0, 1))
-    return CommitId(done.text) if done.code == 0 else None
-
-
-def with_locks(git: Git, *descriptors: int) -> Git:
-    """`git` whose children keep the given locks until the last of them has ended."""
-    return replace(git, inherit=(*git.inherit, *descriptors))

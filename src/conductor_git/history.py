@@ -1,13 +1,25 @@
-"""How far branches and their targets have grown apart, for any number of branches in two git processes."""
+"""Questions to the history: where a ref is, what holds what, how far branches and targets have grown apart."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from conductor_git.gitcmd import Git
+from conductor_git.names import CommitId
 
 Graph = Mapping[str, Sequence[str]]
 """Commit → parents; parents outside the graph are common to every tip asked about."""
+
+
+def tip_of(git: Git, ref: str) -> CommitId | None:
+    """The commit that the full ref name `ref` points at, or None."""
+    done = git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}", ok=(0, 1))
+    return CommitId(done.text) if done.code == 0 else None
+
+
+def is_contained(git: Git, commit: CommitId, target: CommitId) -> bool:
+    """`commit` is `target` or one of its ancestors."""
+    return git.run("merge-base", "--is-ancestor", commit, target, ok=(0, 1)).code == 0
 
 
 def apart(git: Git, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[int, int]]:

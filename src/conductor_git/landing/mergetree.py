@@ -35,11 +35,6 @@ class Merged:
     paths: tuple[str, ...]
 
 
-def is_contained(git: Git, commit: CommitId, target: CommitId) -> bool:
-    """`commit` is `target` or one of its ancestors."""
-    return git.run("merge-base", "--is-ancestor", commit, target, ok=(0, 1)).code == 0
-
-
 def merge(git: Git, plan: Plan) -> Merged:
     """Make the commit that lands `plan`; `Conflict` names the paths, `OwnFiles` what must not land.
 
