@@ -175,7 +175,7 @@ class Config(_Part):
     branch: Annotated[RefName, AfterValidator(_template)] = "worker/{task_id}"
     worktrees: Annotated[Text, AfterValidator(_template)] = "../{repo}.worktrees/{task_id}"
     merge: Strategy = Strategy.MERGE
-    reviews_required: int = Field(1, ge=0, le=100)
+    reviews_required: int = Field(1, ge=1, le=100)
     gates: tuple[Gate, ...] = ()
     setup: tuple[SetupStep, ...] = ()
     include: Annotated[Text, AfterValidator(_inside)] | None = None

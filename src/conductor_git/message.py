@@ -85,10 +85,11 @@ def id_time(msg_id: str) -> int | None:
     if match is None:
         return None
     try:
-        at = datetime(*(int(part) for part in match.groups()[:6]), tzinfo=UTC)
+        year, month, day, hour, minute, second, nanoseconds = map(int, match.groups())
+        at = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return None
-    return int(at.timestamp()) * _SECOND + int(match[7])
+    return int(at.timestamp()) * _SECOND + nanoseconds
 
 
 def id_key(msg_id: AnyStr) -> AnyStr:

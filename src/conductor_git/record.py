@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, TypeVar, cast
 
+from conductor_git.errors import BadTaskId
 from conductor_git.names import CommitId, RunId, TaskId, parse_task_id
 from conductor_git.run import (
     Attempt,
@@ -148,9 +149,7 @@ class Fields:
             raise BadField(f"`{self._where}{key}` is missing or not a single value")
         try:
             return convert(value)
-        except BadField:
-            raise
-        except Exception as wrong:
+        except (ValueError, BadTaskId) as wrong:
             raise BadField(f"`{self._where}{key}` is {value[:80]!r}: {wrong}") from wrong
 
     def maybe(self, key: str, convert: Callable[[str], T]) -> T | None:

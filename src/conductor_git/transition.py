@@ -90,7 +90,8 @@ def state_message(run: Run, step: Step, before: Step | None, number: int) -> Mes
     if step.commit:
         words += f" at {short(step.commit)}"
     if step.note:
-        words += f"\n\n{step.note}"
+        # Its first line: a review or a bounce has a message of its own that says the rest.
+        words += f"\n\n{step.note.partition(chr(10))[0]}"
     return message_of(run, "STATE", words, meta)
 
 

@@ -106,19 +106,19 @@ def add(git: Git, layout: Layout, path: Path, *, branch: str, commit: CommitId, 
 def exclude_own_files(layout: Layout) -> None:
     """See that the common `info/exclude` hides the context file, so that it is never committed."""
     path = layout.common_dir / "info" / "exclude"
-    pattern = f"/{CONTEXT_NAME}"
-    if _lists(path, pattern):
+    patterns = (f"/{CONTEXT_NAME}", f"/.{CONTEXT_NAME}.*.tmp")  # the second: a kill between write and rename
+    if _lists(path, patterns):
         return
     with durable.lock(layout.locks / "exclude", purpose="exclude"):
-        if not _lists(path, pattern):
+        if not _lists(path, patterns):
             before = path.read_bytes() if path.exists() else b""
             gap = b"" if not before or before.endswith(b"\n") else b"\n"
             durable.make_directory(path.parent)
-            durable.replace(path, before + gap + pattern.encode() + b"\n")
+            durable.replace(path, before + gap + "".join(f"{pattern}\n" for pattern in patterns).encode())
 
 
-def _lists(path: Path, pattern: str) -> bool:
-    return path.is_file() and pattern.encode() in path.read_bytes().split(b"\n")
+def _lists(path: Path, patterns: tuple[str, ...]) -> bool:
+    return path.is_file() and {pattern.encode() for pattern in patterns} <= set(path.read_bytes().split(b"\n"))
 
 
 def require_quiet(layout: Layout, path: Path, branch_ref: str) -> None:

@@ -128,7 +128,7 @@ def test_a_config_cannot_be_changed_after_it_was_read() -> None:
         ("merge: ff", "c.yaml:1: key `merge` must be 'merge', 'squash' or 'rebase'"),
         ("limits:\n  attempts: many", "c.yaml:2: key `limits.attempts` must be a whole number"),
         ("limits:\n  workers: 0", "c.yaml:2: key `limits.workers` must be greater than or equal to 1"),
-        ("reviews_required: -1", "c.yaml:1: key `reviews_required` must be greater than or equal to 0"),
+        ("reviews_required: -1", "c.yaml:1: key `reviews_required` must be greater than or equal to 1"),
         ("queue: {auto: perhaps}", "c.yaml:1: key `queue.auto` must be true or false"),
         ("limits: {attempt_time: soon}", "c.yaml:1: key `limits.attempt_time` must be a length of time"),
         ("agents: {house: {command: []}}", "c.yaml:1: key `agents.house.command` must not be empty"),

@@ -375,7 +375,8 @@ def test_a_checksum_that_yaml_would_take_for_a_number_is_quoted() -> None:
     for number in range(3000):
         frame = _numbered(number)
         tree = read(frame[4 : frame.index(b"\n---\n") + 1])
-        assert isinstance(tree, dict) and isinstance(tree["crc"], str)
+        assert isinstance(tree, dict)
+        assert isinstance(tree["crc"], str)
         assert decoded(frame)
     assert seen == {True, False}
 

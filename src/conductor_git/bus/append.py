@@ -28,8 +28,6 @@ class Appender:
         """The file that says that a flush failed; while it is there, the bus takes no message."""
         self._marker_name = os.fspath(self.failure_marker)
         self._seconds = seconds
-        self._known: tuple[int, int, str] | None = None
-        """Inode, size and last id after our last append: a file that is still so ends as we left it."""
         self._failed = False
         """A flush of ours failed; counts also where the marker could not be written."""
 
@@ -39,15 +37,18 @@ class Appender:
         An error means that the message is not acknowledged; after `BusDamaged` readers may see it all the same.
         """
         made = draft(message)
-        while True:
+        msg_id = None
+        while msg_id is None:
             fd = self._open()
             try:
                 msg_id = self._append(fd, made)
                 if msg_id is not None:
                     self._flush(fd)
-                    return msg_id
+            except OSError as error:
+                raise durable.unwritable(self._path, error) from error
             finally:
                 os.close(fd)
+        return msg_id
 
     def forget_failure(self) -> None:
         """Take messages again after a failed flush."""
@@ -74,12 +75,11 @@ class Appender:
             if not self._is_current(known.st_ino):
                 return None
             self._require_flushed()
-            last_id, size, padding = self._prepared(fd, known.st_ino, known.st_size)
+            last_id, size, padding = self._prepared(fd, known.st_size)
             now = next_time(time.time_ns(), last_id)
             msg_id = make_msg_id(now, os.getpid(), next(_counter))
             frame = padding + made.seal(msg_id, timestamp(now))
             self._write(fd, frame, size)
-            self._known = (known.st_ino, size + len(frame), msg_id)
         return msg_id
 
     def _is_current(self, inode: int) -> bool:
@@ -96,23 +96,18 @@ class Appender:
                 path=str(self._path),
             )
 
-    def _prepared(self, fd: int, inode: int, size: int) -> tuple[str, int, bytes]:
+    def _prepared(self, fd: int, size: int) -> tuple[str, int, bytes]:
         """The last id, the size, and what must come before the next frame, once the file ends as it should."""
-        if self._known is not None and self._known[:2] == (inode, size):
-            return self._known[2], size, b""
-        try:
-            if size == 0:
-                # Under the lock and before the first message: whoever appends after it relies on the name.
-                durable.flush_directory(self._path.parent)
-                return "", 0, b""
-            known = end(fd, size)
-            if known.torn is not None:
-                self._cut(fd, known.torn, size)
-                size = known.torn
-            # Another tool's last line may lack its newline; one more than needed does no harm.
-            return known.last_id, size, b"" if known.parted else b"\n\n"
-        except OSError as error:
-            raise durable.unwritable(self._path, error) from error
+        if size == 0:
+            # Under the lock and before the first message: whoever appends after it relies on the name.
+            durable.flush_directory(self._path.parent)
+            return "", 0, b""
+        known = end(fd, size)
+        if known.torn is not None:
+            self._cut(fd, known.torn, size)
+            size = known.torn
+        # Another tool's last line may lack its newline; one more than needed does no harm.
+        return known.last_id, size, b"" if known.parted else b"\n\n"
 
     def _cut(self, fd: int, torn: int, size: int) -> None:
         """Move the torn tail to the quarantine, durably, and only then cut it off."""
@@ -127,11 +122,9 @@ class Appender:
         try:
             written = os.write(fd, frame)
             durable.write_all(fd, frame[written:])
-        except BaseException as error:
+        except BaseException:
             with suppress(OSError):
                 os.ftruncate(fd, size)
-            if isinstance(error, OSError):
-                raise durable.unwritable(self._path, error) from error
             raise
 
     def _flush(self, fd: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Generator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,7 +43,7 @@ class Bus(Protocol):
         limit: int | None = None,
         types: Collection[str] = (),
         task_id: str | None = None,
-    ) -> Iterator[Message]:
+    ) -> Generator[Message, None, None]:
         """The messages after `since` (None: all), oldest first, at most `limit`; `UnknownCursor` at once."""
         ...
 
@@ -57,7 +57,7 @@ class Bus(Protocol):
         types: Collection[str] = (),
         task_id: str | None = None,
         stop: Callable[[], bool] = lambda: False,
-    ) -> Iterator[Message]:
+    ) -> Generator[Message, None, None]:
         """As `read`, and then every new message as it comes, until `stop()`."""
         ...
 

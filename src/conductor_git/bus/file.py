@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,7 @@ class FileBus:
         limit: int | None = None,
         types: Collection[str] = (),
         task_id: str | None = None,
-    ) -> Iterator[Message]:
+    ) -> Generator[Message, None, None]:
         """The messages after `since`, in constant memory; an unknown cursor is refused before the first `next`."""
         return self._reader().read(since, limit, selector(types, task_id))
 
@@ -53,7 +53,7 @@ class FileBus:
         types: Collection[str] = (),
         task_id: str | None = None,
         stop: Callable[[], bool] = lambda: False,
-    ) -> Iterator[Message]:
+    ) -> Generator[Message, None, None]:
         """The messages after `since` (None: all), then each new one a few milliseconds after its append."""
         return self._reader().follow(since, selector(types, task_id), stop)
 

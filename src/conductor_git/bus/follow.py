@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +23,7 @@ class Follower:
         self._path = path
         self._place = place
 
-    def messages(self, stop: Callable[[], bool]) -> Iterator[Message]:
+    def messages(self, stop: Callable[[], bool]) -> Generator[Message, None, None]:
         """The messages from the place on, then each new one, until `stop()`, which is asked every few milliseconds."""
         while (fd := self._open()) is None:
             if stop():

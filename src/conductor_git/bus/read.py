@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -24,7 +24,9 @@ class Reader:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def read(self, since: str | None, limit: int | None, wanted: Callable[[Message], bool]) -> Iterator[Message]:
+    def read(
+        self, since: str | None, limit: int | None, wanted: Callable[[Message], bool]
+    ) -> Generator[Message, None, None]:
         return self._read(*self._place(since), limit, wanted)
 
     def tail(self, n: int, wanted: Callable[[Message], bool]) -> list[Message]:
@@ -33,10 +35,8 @@ class Reader:
 
     def follow(
         self, since: str | None, wanted: Callable[[Message], bool], stop: Callable[[], bool]
-    ) -> Iterator[Message]:
-        place, skip_to = self._place(since)
-        found = Follower(self._open, self._path, place).messages(stop)
-        return filter(wanted, past(found, skip_to))
+    ) -> Generator[Message, None, None]:
+        return self._follow(*self._place(since), wanted, stop)
 
     def verify(self, flush_failed: str | None) -> Report:
         with self._opened() as fd:
@@ -44,11 +44,16 @@ class Reader:
 
     def _read(
         self, place: Place, skip_to: str | None, limit: int | None, wanted: Callable[[Message], bool]
-    ) -> Iterator[Message]:
+    ) -> Generator[Message, None, None]:
         with self._opened() as fd:
             if fd is not None:
-                found = messages(fd, place) if skip_to is None else past(messages(fd, place), skip_to)
-                yield from islice(filter(wanted, found), limit)
+                yield from islice(filter(wanted, past(messages(fd, place), skip_to)), limit)
+
+    def _follow(
+        self, place: Place, skip_to: str | None, wanted: Callable[[Message], bool], stop: Callable[[], bool]
+    ) -> Generator[Message, None, None]:
+        with closing(Follower(self._open, self._path, place).messages(stop)) as found:
+            yield from filter(wanted, past(found, skip_to))
 
     def _place(self, since: str | None) -> tuple[Place, str | None]:
         """Where to read from for what follows `since`, and the message up to which it is to be passed over."""

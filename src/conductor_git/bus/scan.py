@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import dropwhile, islice
 from typing import Final, NamedTuple
 
 from conductor_git.decoder import WINDOW, Decoded, decode
@@ -52,13 +53,8 @@ def messages(fd: int, place: Place) -> Iterator[Message]:
 
 
 def past(found: Iterator[Message], cursor: str | None) -> Iterator[Message]:
-    """What comes after the message `cursor` in `found`; all of it where there is none."""
-    waiting = cursor is not None
-    for message in found:
-        if not waiting:
-            yield message
-        elif message.msg_id == cursor:
-            waiting = False
+    """`found` itself, or what comes after the message `cursor` in it."""
+    return found if cursor is None else islice(dropwhile(lambda message: message.msg_id != cursor, found), 1, None)
 
 
 def last(fd: int, size: int, n: int, wanted: Callable[[Message], bool]) -> list[Message]:

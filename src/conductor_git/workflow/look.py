@@ -15,7 +15,7 @@ from conductor_git.names import TaskId
 from conductor_git.processtable import is_alive
 from conductor_git.project import Project
 from conductor_git.review import Review, approvals
-from conductor_git.run import Run, State, next_command
+from conductor_git.run import Event, Outcome, Run, State, next_command
 from conductor_git.store.reviews import FileReviews
 
 QUIET_SECONDS: Final = 600.0
@@ -120,9 +120,15 @@ def _waits_for(row: Row, reviews: Sequence[Review]) -> str:
     run = row.run
     if run.state is State.WORKING and row.health is Health.DEAD:
         return "a person: its agent is gone without handing anything in"
+    if run.state is State.WORKING and run.history[-1].event is Event.BOUNCE and run.landing is not None:
+        return f"its worker to mend the {run.landing.outcome}" + _in_files(run.landing.files)
     if run.state is State.IN_REVIEW:
         have = len(approvals(reviews, run.head_commit)) if run.head_commit else 0
         return f"reviewers: {have} of {run.reviews_required} approvals"
     if run.state is State.APPROVED and run.landing is not None and run.landing.files:
-        return f"the landing, last blocked by {', '.join(run.landing.files)}"
+        return f"the landing, last {Outcome.BLOCKED}" + _in_files(run.landing.files)
     return _WAITS_FOR.get(run.state) or f"nothing: {run.reason or 'no reason was given'}"
+
+
+def _in_files(files: Sequence[str]) -> str:
+    return f" in {', '.join(files[:5])}" if files else ""
