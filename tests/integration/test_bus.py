@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import signal
 import subprocess
 import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -24,7 +23,6 @@ from conductor_git.bus.file import FileBus
 from conductor_git.errors import BusDamaged, LockTimeout, StateUnwritable, UnknownCursor
 from conductor_git.frame import encode
 from conductor_git.message import Message, Parent, make_msg_id, timestamp
-from tests import kit
 
 NOON = 1_795_174_502_123_456_789
 FACT = Message(type="FACT", body="The redirect loop is fixed.", project_id="acme", task_id="fix-login")
@@ -249,10 +247,8 @@ def test_no_message_is_acknowledged_when_any_call_fails(
         acknowledged = None
         with monkeypatch.context() as patch:
             patch.setattr(os, call, injected)
-            try:
+            with suppress(StateUnwritable, BusDamaged):
                 acknowledged = FileBus(bus.path).append(replace(FACT, body="second"))
-            except (OSError, StateUnwritable, BusDamaged):
-                pass
         happened = next(calls) > failing
 
         assert happened == (acknowledged is None)
@@ -588,12 +584,13 @@ def test_our_message_after_one_of_another_tool_is_parted_by_an_empty_line(bus: F
 
     assert b"theirs\n\n" in bus.path.read_bytes()
     assert [message.body for message in bus.read()] == ["theirs", FACT.body]
-    assert list(bus.read(since="MSG-20260211-143052-000123456-PID12345-0042"))[0].msg_id == ours
+    assert next(bus.read(since="MSG-20260211-143052-000123456-PID12345-0042")).msg_id == ours
 
 
 def test_reading_a_large_bus_keeps_memory_flat(bus: FileBus) -> None:
-    filled(bus.path, 60_000)
-    assert bus.path.stat().st_size > 10_000_000
+    bus.path.parent.mkdir()
+    bus.path.write_bytes(b"".join(encode(numbered(number, "x" * 5_000)) for number in range(4_000)))
+    assert bus.path.stat().st_size > 20_000_000
 
     tracemalloc.start()
     count = sum(1 for _ in bus.read())
@@ -602,7 +599,7 @@ def test_reading_a_large_bus_keeps_memory_flat(bus: FileBus) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 
-    assert count == 60_000
+    assert count == 4_000
     assert peak < 8_000_000
 
 

@@ -6,7 +6,6 @@ kill would otherwise leave a question, so that `recover` can tell "landed" from 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -14,13 +13,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from conductor_git import durable, gitconfig, integration, journal
+from conductor_git import configguard, gitconfig, integration, journal
 from conductor_git.actor import Actor
 from conductor_git.config import Config
 from conductor_git.errors import (
     BaseNotFound,
     Blocked,
-    ConfigChanged,
     Conflict,
     GateFailed,
     GitFailed,
@@ -40,8 +38,10 @@ from conductor_git.review import approvals
 from conductor_git.run import Event, GateResult, Landing, Outcome, Phase, Run, State, Strategy, next_command
 from conductor_git.settings import require_trusted, target_config
 from conductor_git.store.reviews import FileReviews
-from conductor_git.transition import message_of, move, note
+from conductor_git.transition import message_of, note
 from conductor_git.workflow import cleanup
+from conductor_git.workflow.outcome import block, bounce, complete
+from conductor_git.workflow.push import push
 from conductor_git.workflow.review import require_at_head
 
 MOVED_TARGET_TRIES: Final = 5
@@ -257,7 +257,9 @@ class _Landing:
         before = landing.target_before
         assert before is not None
         scratch = self.project.layout.landing(merged.commit)
-        checkout = self._checkout(run, entries, landing, scratch)
+        checkout = self._checkout(run, landing, scratch)
+        if checkout is not None or config.push:
+            configguard.require_same(self.project.layout, run.task_id, entries)
         landing = replace(landing, phase=Phase.PUBLISH, checkout=str(checkout.path) if checkout else None)
         run = note(self.project, run.task_id, lambda now: replace(now, landing=landing), at=self.at())
         reflog = f"conductor-git: land {run.task_id}"
@@ -273,107 +275,29 @@ class _Landing:
             return None  # somebody else moved the target: merged and gated again
         return self._complete(run, config, landing, Outcome.LANDED, merged.paths)
 
-    def _checkout(self, run: Run, entries: gitconfig.Entries, landing: Landing, scratch: Path) -> Checkout | None:
+    def _checkout(self, run: Run, landing: Landing, scratch: Path) -> Checkout | None:
         try:
             checkout = checkout_of(self.project.git, self.project.layout, run.target_ref, scratch)
         except Blocked as blocked:
             self._block(run, landing, blocked)
             raise
-        if checkout is not None:
-            require_same_config(self.project, run, entries)
         return checkout
 
     def _block(self, run: Run, landing: Landing, blocked: Blocked) -> None:
-        files = tuple(blocked.facts.get("files", ()))
-        ended = replace(landing, phase=Phase.ENDED, outcome=Outcome.BLOCKED, files=files, merge_commit=None)
-        note(self.project, run.task_id, lambda now: replace(now, landing=ended), at=self.at())
-        blocked.facts |= {"task_id": run.task_id, "outcome": str(Outcome.BLOCKED)}
+        block(self.project, run, landing, blocked, at=self.at())
 
     def _bounce(self, run: Run, landing: Landing, outcome: Outcome, why: str) -> None:
-        ended = replace(landing, phase=Phase.ENDED, outcome=outcome)
-        run = move(
-            self.project,
-            run.task_id,
-            Event.BOUNCE,
-            at=self.at(),
-            by=self.by.name,
-            commit=run.approved_commit,
-            note=why[:2000],
-            also=lambda now: replace(now, approved_commit=None, landing=ended),
-        )
-        tell_outcome(self.project, run)
+        bounce(self.project, run, landing, outcome, why, by=self.by, at=self.at())
 
     def _complete(self, run: Run, config: Config, landing: Landing, outcome: Outcome, paths: tuple[str, ...]) -> Landed:
         run = complete(self.project, run, landing, outcome, by=self.by, at=self.at())
-        push_error = _push(self.project, config, run)
+        push_error = push(self.project, config.push, run) if config.push else ""
         fate = cleanup.clean_up(self.project, run, at=self.at()) if landing.cleanup else None
         return Landed(run, outcome, fate, paths, push_error)
 
 
 def _landing(merge_commit: CommitId | None, strategy: Strategy) -> Landing:
     return Landing(merge_commit or "", Phase.MERGE, strategy, merge_commit=merge_commit)
-
-
-def complete(project: Project, run: Run, landing: Landing, outcome: Outcome, *, by: Actor, at: datetime) -> Run:
-    """Write COMPLETED and LANDED, once the target was read back to hold the commit and its file system is synced."""
-    commit = landing.merge_commit
-    tip = tip_of(project.git, run.target_ref)
-    assert commit is not None
-    if tip is None or (tip != commit and not is_contained(project.git, commit, tip)):
-        raise GitFailed(f"{run.target} does not hold {short(commit)} after the landing", task_id=run.task_id)
-    durable.sync_filesystem(project.layout.common_dir)
-    ended = replace(landing, phase=Phase.CLEANUP if landing.cleanup else Phase.ENDED, outcome=outcome)
-    run = move(
-        project,
-        run.task_id,
-        Event.MERGE,
-        at=at,
-        by=by.name,
-        commit=commit,
-        also=lambda now: replace(now, merge_commit=commit, landing=ended),
-    )
-    tell_outcome(project, run)
-    return run
-
-
-def tell_outcome(project: Project, run: Run) -> None:
-    """Post the LANDED or BOUNCED message of the step that ended the last landing."""
-    step = run.history[-1]
-    assert run.landing is not None
-    assert run.landing.outcome is not None
-    meta = {"outcome": str(run.landing.outcome), "by": step.by, "step": str(len(run.history)), "target": run.target}
-    if step.commit:
-        meta["commit"] = step.commit
-    if step.event is Event.MERGE:
-        project.bus.append(message_of(run, "LANDED", f"{run.task_id} is on {run.target} as {short(step.commit)}", meta))
-    else:
-        project.bus.append(message_of(run, "BOUNCED", step.note or str(run.landing.outcome), meta))
-
-
-def tell_missing_outcome(project: Project, run: Run) -> None:
-    """For recovery: post what `tell_outcome` would have, unless the bus has it. Safe to repeat."""
-    if run.landing is None or run.landing.outcome is None or run.history[-1].event not in (Event.MERGE, Event.BOUNCE):
-        return
-    told = project.bus.tail(1, types=("LANDED", "BOUNCED"), task_id=run.task_id)
-    if not told or told[-1].meta.get("step") != str(len(run.history)):
-        tell_outcome(project, run)
-
-
-def require_same_config(project: Project, run: Run, entries: gitconfig.Entries) -> None:
-    """Refuse to touch a person's checkout when a config key that can run a program changed since the spawn."""
-    try:
-        before = json.loads(durable.read_regular(project.layout.config_guard(run.task_id), 1 << 20))
-    except FileNotFoundError:
-        return
-    keys = gitconfig.changed(before, gitconfig.executable(entries.local))
-    if keys:
-        raise ConfigChanged(
-            f"{', '.join(keys)} changed in the repository's git config since {run.task_id} was spawned, and git would "
-            "run what it says in your checkout",
-            hint=f"git config --show-origin --get-all {keys[0]}  # right? then: conductor-git config trust",
-            task_id=run.task_id,
-            keys=list(keys),
-        )
 
 
 def _message(run: Run) -> str:
@@ -385,19 +309,3 @@ def _how_to_resolve(run: Run) -> str:
         f"To resolve it in the task's worktree:\n\n    git -C {run.worktree} merge {run.target}\n"
         f"    # edit the files, then\n    git -C {run.worktree} commit -a\n    conductor-git done {run.task_id}"
     )
-
-
-def _push(project: Project, config: Config, run: Run) -> str:
-    """Push the target plainly, never forced, where the config asks for it; returns what the remote said against it."""
-    if config.push is None:
-        return ""
-    try:
-        project.git.run("push", "--quiet", "--end-of-options", config.push, f"{run.target_ref}:{run.target_ref}")
-    except GitFailed as refused:
-        project.bus.append(
-            message_of(
-                run, "ERROR", f"push to {config.push} was refused: {refused.message}", {"outcome": "PUSH_REJECTED"}
-            )
-        )
-        return refused.message
-    return ""

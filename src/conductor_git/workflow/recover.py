@@ -24,7 +24,7 @@ from conductor_git.run import Landing, Outcome, Phase, Run, State
 from conductor_git.transition import note, tell_missing
 from conductor_git.undo_spawn import remove_half_made
 from conductor_git.workflow import cleanup
-from conductor_git.workflow.land import complete, tell_missing_outcome
+from conductor_git.workflow.outcome import complete, tell_missing_outcome
 
 _LEASE_SECONDS: Final = 10
 

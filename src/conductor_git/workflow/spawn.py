@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 from collections.abc import Iterable
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from conductor_git import durable, gitconfig, journal, worktree
+from conductor_git import configguard, durable, journal, worktree
 from conductor_git.actor import Actor
 from conductor_git.config import Config
 from conductor_git.context import WorkerContext
@@ -200,8 +199,7 @@ def _make(project: Project, wanted: Plan, by: Actor, at: datetime) -> Run:
     layout = project.layout
     durable.make_directory(layout.task(wanted.task_id))
     durable.replace(layout.prompt(wanted.task_id), wanted.prompt.encode())
-    guard = gitconfig.executable(shared_config(project.git).local)
-    durable.write_through(layout.config_guard(wanted.task_id), json.dumps(guard).encode())
+    configguard.remember(layout, wanted.task_id, shared_config(project.git))
     worktree.exclude_own_files(layout)
     worktree.add(
         project.git,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
-from conductor_git import durable, gitconfig
+from conductor_git import configguard
 from conductor_git.config import Config
 from conductor_git.errors import BadRecord
 from conductor_git.history import tip_of
@@ -33,13 +31,11 @@ def agree(project: Project) -> tuple[str, ...]:
     for config in _configs(project):
         if config.commands:
             trust(config)
-    now = gitconfig.executable(shared_config(project.git).local)
+    entries = shared_config(project.git)
     changed: set[str] = set()
     for run in project.runs.scan():
         if isinstance(run, BadRecord) or run.state.is_final:
             continue
-        guard = project.layout.config_guard(run.task_id)
-        if guard.exists():
-            changed |= set(gitconfig.changed(json.loads(durable.read_regular(guard, 1 << 20)), now))
-        durable.replace(guard, json.dumps(now).encode())
+        changed |= set(configguard.changed_keys(project.layout, run.task_id, entries))
+        configguard.remember(project.layout, run.task_id, entries)
     return tuple(sorted(changed))
