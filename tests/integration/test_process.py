@@ -79,6 +79,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield start_one
     for agent in started:
         end_group(agent.child.pid, RUN, grace=0)
+        agent.child.kill()
         agent.child.wait()
 
 
@@ -346,10 +347,10 @@ def test_ending_a_run_from_within_it_spares_the_caller_and_its_ancestors(tmp_pat
         "from conductor_git.process import end_group\n"
         f"print(len(end_group(os.getpgrp(), {RUN!r}, grace=5)), flush=True)\n"
     )
-    agent = start(f"sleep 600 & {sys.executable} {stop}; echo after")
+    agent = start(f"sleep 600 & sh -c '{sys.executable} {stop}; echo between'; echo after")
 
     assert agent.child.wait() == 0
-    assert agent.out.read_text() == "1\nafter\n"
+    assert agent.out.read_text() == "1\nbetween\nafter\n"
 
 
 def test_waiting_for_the_end_reaps_nobody(start: Start) -> None:

@@ -55,7 +55,8 @@ def _answer(landed: Landed, dry_run: bool, as_json: bool) -> None:
         say(f"{run.task_id} would land on {run.target} with {len(landed.paths)} changed files")
         return
     say(run.merge_commit or "")
-    narrate("✓", f"{run.task_id} is on {run.target} as {short(run.merge_commit)}")
+    before = "was already" if landed.outcome is Outcome.ALREADY_LANDED else "is"
+    narrate("✓", f"{run.task_id} {before} on {run.target} as {short(run.merge_commit)}")
     if landed.fate is not None:
         _tell_fate(run, landed.fate)
 
@@ -71,6 +72,8 @@ def _tell_fate(run: Run, fate: Fate) -> None:
     )
     if fate.salvage is not None and fate.salvage.ref:
         narrate("○", f"what was uncommitted is kept in {fate.salvage.ref}")
+    if fate.kept_commits:
+        narrate("○", f"the commits as they were reviewed are kept in {fate.kept_commits}")
     if fate.kept_because:
         narrate("▲", fate.kept_because)
 

@@ -23,6 +23,8 @@ class Fate:
     worktree_removed: bool
     branch_deleted: bool
     salvage: Salvage | None = None
+    kept_commits: str = ""
+    """The ref that holds the approved commits where the target has them squashed or rebased."""
     kept_because: str = ""
 
 
@@ -30,7 +32,8 @@ def clean_up(project: Project, run: Run, *, at: datetime) -> Fate:
     """Remove what a landed task does not need any more. Safe to repeat; a refusal leaves things and says why."""
     try:
         kept = remove_worktree(project, run, at=at)
-        fate = Fate(True, _delete_branch(project, run, at), kept)
+        commits = _keep_commits(project, run, at)
+        fate = Fate(True, _delete_branch(project, run), kept, commits)
     except ConductorError as refused:
         fate = Fate(not Path(run.worktree).exists(), False, kept_because=refused.message)
     note(project, run.task_id, _ended, at=at)
@@ -71,15 +74,20 @@ def _tell(project: Project, run: Run, kept: Salvage) -> None:
     project.bus.append(message_of(run, "FACT", words, {"salvage": kept.ref} if kept.ref else {}))
 
 
-def _delete_branch(project: Project, run: Run, at: datetime) -> bool:
-    """Delete the branch if its tip is what landed, by compare-and-swap: a newer commit keeps it.
+def _keep_commits(project: Project, run: Run, at: datetime) -> str:
+    """Squashed or rebased, the approved commit itself is not on the target, so a salvage ref goes on holding it."""
+    tip = tip_of(project.git, run.branch_ref)
+    if tip is None or tip != run.head_commit or run.merge_commit is None:
+        return ""
+    if is_contained(project.git, tip, run.merge_commit):
+        return ""
+    return keep_commit(project.git, run.task_id, tip, at=at).ref
 
-    Squashed or rebased, the approved commit itself is not on the target, so a salvage ref goes on holding it.
-    """
+
+def _delete_branch(project: Project, run: Run) -> bool:
+    """Delete the branch if its tip is what landed, by compare-and-swap: a newer commit keeps it."""
     tip = tip_of(project.git, run.branch_ref)
     if tip is None or tip != run.head_commit:
         return False
-    if run.merge_commit is None or not is_contained(project.git, tip, run.merge_commit):
-        keep_commit(project.git, run.task_id, tip, at=at)
     project.git.run("update-ref", "--no-deref", "-d", run.branch_ref, tip)
     return True

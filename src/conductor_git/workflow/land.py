@@ -97,7 +97,7 @@ def land(
     wish, listener = wish or Wish(), listener or Listener()
     first = project.runs.get(task_id)
     if first.state is State.COMPLETED:
-        return Landed(first, Outcome.ALREADY_LANDED)
+        return _landed_before(project, first, wish, at())
     _require_approved(first)
     with ExitStack() as stack:
         queue = project.layout.landing_queue(first.target)
@@ -105,6 +105,15 @@ def land(
         lock = stack.enter_context(journal.operation(project.layout, task_id, "merge", seconds=wish.wait_seconds))
         landing = _Landing(project.holding(held, lock), task_id, by, at, wish, listener)
         return landing.run()
+
+
+def _landed_before(project: Project, run: Run, wish: Wish, now: datetime) -> Landed:
+    """Nothing to land; a worktree that an earlier landing was asked to leave is cleaned up now, unless again asked."""
+    if not wish.cleanup or wish.dry_run or not Path(run.worktree).exists():
+        return Landed(run, Outcome.ALREADY_LANDED)
+    with journal.operation(project.layout, run.task_id, "merge") as held:
+        fate = cleanup.clean_up(project.holding(held), run, at=now)
+    return Landed(run, Outcome.ALREADY_LANDED, fate)
 
 
 def _require_approved(run: Run) -> None:
