@@ -32,7 +32,8 @@ def clean_up(project: Project, run: Run, *, at: datetime) -> Fate:
     """Remove what a landed task does not need any more. Safe to repeat; a refusal leaves things and says why."""
     try:
         kept = remove_worktree(project, run, at=at)
-        commits = _keep_commits(project, run, at)
+        # A salvage has the branch's tip as its parent, so it keeps the commits as well.
+        commits = kept.ref if kept and kept.ref else _keep_commits(project, run, at)
         fate = Fate(True, _delete_branch(project, run), kept, commits)
     except ConductorError as refused:
         fate = Fate(not Path(run.worktree).exists(), False, kept_because=refused.message)
