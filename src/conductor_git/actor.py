@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from conductor_git.names import TaskId
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(NamedTuple):
     """`name` is what history and reviews keep. `worker` and `generation` are set where the context says so."""
 
     name: str

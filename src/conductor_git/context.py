@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from conductor_git.errors import BadContext, BadTaskId
 from conductor_git.names import CommitId, TaskId, parse_task_id
@@ -20,16 +19,14 @@ LIMIT: Final = 65536
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
+class Ports(NamedTuple):
     """The TCP ports that are the worker's own: `base`, `base` + 1, … `count` of them."""
 
     base: int
-    count: int
+    count: int  # type: ignore[assignment]  # formats.md has this name, and nobody counts in a pair of ports
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerContext:
+class WorkerContext(NamedTuple):
     """Who a worker is. Paths are absolute; `created_at` is aware; `bus` is a URL such as `file:/…/MESSAGE-BUS.md`."""
 
     task_id: TaskId

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from binascii import crc32
-from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from conductor_git.fields import BadHeader, fast_header, message_of, read_fast, read_header
@@ -31,8 +30,7 @@ _LEGACY: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Damage:
+class Damage(NamedTuple):
     """Bytes of the bus that are no message, by their place in the file."""
 
     offset: int
@@ -214,7 +212,7 @@ class _Decoder:
         if not self.found_by_search:
             return message
         self.found_by_search = False
-        return replace(message, recovered=True)
+        return message._replace(recovered=True)
 
 
 def _body(stored: bytes) -> str:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from conductor_git import durable
 from conductor_git.errors import TooLarge, UnsafePath
 
 
-@dataclass(frozen=True, slots=True)
-class GitDir:
+class GitDir(NamedTuple):
     """The git dir of a checkout and the common git dir of its repository, both real paths."""
 
     path: Path

@@ -10,10 +10,9 @@ import errno
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
-from typing import Final
+from typing import Final, NamedTuple
 
 from conductor_git import durable
 from conductor_git.context import LIMIT, WorkerContext, decode, encode
@@ -25,8 +24,7 @@ VARIABLE: Final = "CONDUCTOR_WORKER_CTX"
 _ABSENT: Final = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ENAMETOOLONG)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A context, and the file that says it."""
 
     context: WorkerContext
@@ -89,8 +87,7 @@ def _canonical_at(path: Path) -> Found | None:
     return Found(context, path)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(NamedTuple):
     """A directory that may be a worker's worktree: its own file, its git dir and the context kept in there."""
 
     local: Path

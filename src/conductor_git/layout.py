@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from conductor_git.names import RunId, TaskId
 
@@ -18,8 +16,7 @@ OWN_FILES: Final = (CONTEXT_NAME,)
 """File names that must never be committed: a landing that brings one is refused."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """Paths under the common git dir of one project; makes none of them."""
 
     common_dir: Path
@@ -81,6 +78,8 @@ class Layout:
 
     def landing_queue(self, target: str) -> Path:
         """The tickets of the landings that wait for `target`; hashed, because a ref is not a file name."""
+        from hashlib import sha256  # loads OpenSSL, which no hot command waits for
+
         return self.locks / "targets" / sha256(target.encode()).hexdigest()[:16]
 
     def landing(self, landing_id: str) -> Path:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, AnyStr, Final, NoReturn
+from types import MappingProxyType
+from typing import Any, AnyStr, Final, NamedTuple, NoReturn
 
 from conductor_git.errors import BadInput, TooLarge
 
@@ -27,18 +27,17 @@ _TIME_LENGTH: Final = len("MSG-YYYYMMDD-HHMMSS-NNNNNNNNN")
 _SECOND: Final = 1_000_000_000
 _END_OF_TIME: Final = 253_402_300_800 * _SECOND
 """The year 10000, which an id has no room for."""
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Parent:
+class Parent(NamedTuple):
     """A message that this one answers, corrects, belongs to."""
 
     msg_id: str
     kind: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One message. The bus gives it `msg_id` and `ts`; `extra` holds header keys of other tools.
 
     `recovered` marks a frame that was found by searching past damage: it is shown, and nothing acts on it.
@@ -51,10 +50,10 @@ class Message:
     run_id: str | None = None
     parents: tuple[Parent, ...] = ()
     attachment_path: str | None = None
-    meta: Mapping[str, str] = field(default_factory=dict)
+    meta: Mapping[str, str] = _NOTHING
     msg_id: str = ""
     ts: str = ""
-    extra: Mapping[str, object] = field(default_factory=dict)
+    extra: Mapping[str, object] = _NOTHING
     recovered: bool = False
 
 

@@ -19,7 +19,19 @@ _LIMIT: Final = 256 * 1024
 
 def project_config(project: Project) -> Config:
     """The config as the main checkout has it now; `BadConfig` names file, line and key."""
-    return resolved(project).config
+    found = resolved(project)
+    if found.config.bus.backend != "file":
+        raise BadConfig(
+            f"{found.origins.get('bus.backend', CONFIG_NAME)}: this version has the bus backend `file` only",
+            hint="conductor-git config check",
+        )
+    return found.config
+
+
+def without_effect(config: Config) -> tuple[str, ...]:
+    """The keys that are set and that this version reads without acting on them, so that nobody relies on them."""
+    given = {"setup": config.setup, "include": config.include, "team": config.team, "queue.auto": config.queue.auto}
+    return tuple(key for key, value in given.items() if value)
 
 
 def resolved(project: Project) -> Resolved:

@@ -11,7 +11,6 @@ import time
 import tracemalloc
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -55,7 +54,7 @@ def python(program: str, *arguments: object) -> subprocess.Popen[str]:
 
 def numbered(number: int, body: str = "one of many") -> Message:
     at = NOON + number * 1_000_000
-    return replace(FACT, body=f"{body} {number}", msg_id=make_msg_id(at, 4242, number), ts=timestamp(at))
+    return FACT._replace(body=f"{body} {number}", msg_id=make_msg_id(at, 4242, number), ts=timestamp(at))
 
 
 def filled(path: Path, count: int) -> list[Message]:
@@ -120,13 +119,13 @@ def test_an_id_is_greater_than_the_last_one_even_when_the_clock_went_back(
 def test_a_torn_tail_at_any_byte_goes_to_the_quarantine_and_costs_nobody_else(bus: FileBus, known: bool) -> None:
     bus.append(FACT)
     whole = bus.path.read_bytes()
-    last = encode(replace(numbered(10**9), meta={"a": "b"}))
+    last = encode(numbered(10**9)._replace(meta={"a": "b"}))
     for size in range(1, len(last)):
         bus.path.write_bytes(whole + last[:size])
         before = [message.body for message in bus.read()]
         writer = bus if known else FileBus(bus.path)
 
-        writer.append(replace(FACT, body="after"))
+        writer.append(FACT._replace(body="after"))
 
         assert before == [FACT.body]
         assert [message.body for message in bus.read()] == [FACT.body, "after"]
@@ -248,7 +247,7 @@ def test_no_message_is_acknowledged_when_any_call_fails(
         with monkeypatch.context() as patch:
             patch.setattr(os, call, injected)
             with suppress(StateUnwritable, BusDamaged):
-                acknowledged = FileBus(bus.path).append(replace(FACT, body="second"))
+                acknowledged = FileBus(bus.path).append(FACT._replace(body="second"))
         happened = next(calls) > failing
 
         assert happened == (acknowledged is None)
@@ -401,7 +400,7 @@ def test_an_unknown_cursor_is_an_error_at_once_and_never_a_replay(bus: FileBus) 
 
 def test_a_cursor_named_in_a_body_is_no_place_to_read_from(bus: FileBus) -> None:
     cursor = make_msg_id(NOON, 1, 1)
-    bus.append(replace(FACT, body=f"msg_id: {cursor}\n\n---\nmsg_id: {cursor}\n"))
+    bus.append(FACT._replace(body=f"msg_id: {cursor}\n\n---\nmsg_id: {cursor}\n"))
 
     with pytest.raises(UnknownCursor):
         bus.read(since=cursor)
@@ -441,7 +440,7 @@ def test_tail_gives_the_last_ones_in_order(bus: FileBus, count: int) -> None:
 def test_filters_compare_ids_whole(bus: FileBus) -> None:
     for task in ("fix", "fix-login", "fix-login.2", "fix-login"):
         for kind in ("FACT", "PROGRESS"):
-            bus.append(replace(FACT, task_id=task, type=kind))
+            bus.append(FACT._replace(task_id=task, type=kind))
 
     def tasks(messages: object) -> list[str | None]:
         assert isinstance(messages, (list, Iterator))
@@ -456,8 +455,8 @@ def test_filters_compare_ids_whole(bus: FileBus) -> None:
 
 def test_two_buses_side_by_side_do_not_mix(tmp_path: Path) -> None:
     short, long = FileBus(tmp_path / "acme" / "bus.md"), FileBus(tmp_path / "acme-2" / "bus.md")
-    short.append(replace(FACT, project_id="acme"))
-    cursor = long.append(replace(FACT, project_id="acme-2"))
+    short.append(FACT._replace(project_id="acme"))
+    cursor = long.append(FACT._replace(project_id="acme-2"))
 
     assert [message.project_id for message in short.read()] == ["acme"]
     with pytest.raises(UnknownCursor):
@@ -529,7 +528,7 @@ def test_a_writer_that_waited_on_a_file_that_was_replaced_writes_to_the_new_one(
         return real(fd, seconds=seconds, path=path)
 
     monkeypatch.setattr(durable, "flocked", replaced)
-    written = bus.append(replace(FACT, body="new"))
+    written = bus.append(FACT._replace(body="new"))
 
     assert [message.msg_id for message in bus.read()] == [written]
 
@@ -544,7 +543,7 @@ def test_damage_in_the_middle_hides_one_message_and_verify_names_the_place(bus: 
     found = list(bus.read())
     report = bus.verify()
 
-    assert [replace(message, recovered=False) for message in found] == messages[:1000] + messages[1001:]
+    assert [message._replace(recovered=False) for message in found] == messages[:1000] + messages[1001:]
     assert [message.msg_id for message in found if message.recovered] == [messages[1001].msg_id]
     assert (report.messages, report.recovered, report.damaged, report.torn) == (1999, 1, 1, None)
     assert report.damage[0].offset < place < report.damage[0].offset + report.damage[0].length
@@ -580,7 +579,7 @@ def test_our_message_after_one_of_another_tool_is_parted_by_an_empty_line(bus: F
     bus.path.parent.mkdir()
     bus.path.write_text("---\nmsg_id: MSG-20260211-143052-000123456-PID12345-0042\ntype: FACT\n---\ntheirs\n")
 
-    ours = bus.append(replace(FACT, parents=(Parent("MSG-20260211-143052-000123456-PID12345-0042"),)))
+    ours = bus.append(FACT._replace(parents=(Parent("MSG-20260211-143052-000123456-PID12345-0042"),)))
 
     assert b"theirs\n\n" in bus.path.read_bytes()
     assert [message.body for message in bus.read()] == ["theirs", FACT.body]

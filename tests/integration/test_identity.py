@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -99,7 +98,7 @@ def test_a_repository_nested_in_the_worktree_does_not_hide_the_worker(worker: Wo
 def test_a_worker_whose_worktree_lies_in_anothers_is_itself(worker: WorkerContext, repository: Path) -> None:
     inner = worker.worktree / "inner"
     kit.git(repository, "worktree", "add", "--quiet", "-b", "worker/inner", str(inner))
-    context = replace(worker, task_id=TaskId("inner"), branch="worker/inner", worktree=inner)
+    context = worker._replace(task_id=TaskId("inner"), branch="worker/inner", worktree=inner)
     place(context, canonical(inner).parent)
     local(inner).unlink()
 
@@ -127,7 +126,7 @@ def test_a_damaged_file_is_written_anew_from_the_canonical_copy(worker: WorkerCo
 
 def test_a_link_in_place_of_the_file_is_not_followed_but_replaced(worker: WorkerContext, tmp_path: Path) -> None:
     elsewhere = tmp_path / "forged.json"
-    elsewhere.write_bytes(encode(replace(worker, task_id=TaskId("admin"))))
+    elsewhere.write_bytes(encode(worker._replace(task_id=TaskId("admin"))))
     local(worker.worktree).unlink()
     local(worker.worktree).symlink_to(elsewhere)
 
@@ -137,7 +136,7 @@ def test_a_link_in_place_of_the_file_is_not_followed_but_replaced(worker: Worker
 
 
 def test_the_canonical_copy_is_believed_where_the_two_differ(worker: WorkerContext) -> None:
-    place(replace(worker, generation=2), canonical(worker.worktree).parent)
+    place(worker._replace(generation=2), canonical(worker.worktree).parent)
     local(worker.worktree).write_bytes(encode(worker))
 
     assert find_context(worker.worktree, {}).context.generation == 2
@@ -298,7 +297,7 @@ def test_a_git_file_that_leads_to_another_workers_git_dir_is_refused(worker: Wor
 
 def test_a_context_that_claims_another_repositorys_state_is_refused(worker: WorkerContext, tmp_path: Path) -> None:
     other = kit.make_repository(tmp_path / "other")
-    forged = replace(worker, state_dir=other / ".git" / "conductor")
+    forged = worker._replace(state_dir=other / ".git" / "conductor")
     place(forged, canonical(worker.worktree).parent)
 
     with pytest.raises(BadContext, match="but lies in a checkout of"):
@@ -308,7 +307,7 @@ def test_a_context_that_claims_another_repositorys_state_is_refused(worker: Work
 def test_a_main_checkout_is_never_a_worker_even_when_a_context_names_it(
     worker: WorkerContext, repository: Path
 ) -> None:
-    local(repository).write_bytes(encode(replace(worker, worktree=repository)))
+    local(repository).write_bytes(encode(worker._replace(worktree=repository)))
 
     with pytest.raises(BadContext):
         find_context(repository, {})
@@ -355,7 +354,7 @@ def test_a_variable_that_names_a_stray_copy_is_an_error(worker: WorkerContext, t
 
 
 def test_a_crash_between_the_two_writes_of_place_is_mended(worker: WorkerContext) -> None:
-    canonical(worker.worktree).write_bytes(encode(replace(worker, generation=2)))
+    canonical(worker.worktree).write_bytes(encode(worker._replace(generation=2)))
 
     assert find_context(worker.worktree, {}).context.generation == 2
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Final
@@ -76,7 +75,7 @@ def test_the_example_at_the_top_of_the_project_is_what_is_written() -> None:
 
 
 def test_a_path_that_is_not_utf_8_keeps_its_bytes() -> None:
-    context = replace(CONTEXT, worktree=Path("/caf\udce9"), description="größer")
+    context = CONTEXT._replace(worktree=Path("/caf\udce9"), description="größer")
 
     data = encode(context)
 
@@ -85,7 +84,7 @@ def test_a_path_that_is_not_utf_8_keeps_its_bytes() -> None:
 
 
 def test_text_that_is_not_ascii_stays_legible() -> None:
-    assert "größer".encode() in encode(replace(CONTEXT, description="größer"))
+    assert "größer".encode() in encode(CONTEXT._replace(description="größer"))
 
 
 def test_keys_of_a_later_version_are_passed_over() -> None:
@@ -188,10 +187,10 @@ def test_any_bytes_are_refused_without_another_error(data: bytes) -> None:
 
 
 def test_a_context_at_the_limit_is_written_and_read_and_one_byte_more_is_not() -> None:
-    room = LIMIT - len(encode(replace(CONTEXT, description="")))
-    full = replace(CONTEXT, description="x" * room)
+    room = LIMIT - len(encode(CONTEXT._replace(description="")))
+    full = CONTEXT._replace(description="x" * room)
 
     assert len(encode(full)) == LIMIT
     assert decode(encode(full)) == full
     with pytest.raises(BadContext, match="more than 65536"):
-        encode(replace(CONTEXT, description="x" * (room + 1)))
+        encode(CONTEXT._replace(description="x" * (room + 1)))

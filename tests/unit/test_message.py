@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -171,7 +169,7 @@ def test_what_the_fast_path_takes_yaml_reads_alike_whoever_wrote_it(
 
 @given(st.lists(BODIES, min_size=1, max_size=4))
 def test_no_body_opens_a_message_for_a_reader_that_knows_delimiters_only(bodies: list[str]) -> None:
-    frames = b"".join(encode(replace(MESSAGE, body=body)) for body in bodies)
+    frames = b"".join(encode(MESSAGE._replace(body=body)) for body in bodies)
 
     delimiters = [line for line in frames.split(b"\n") if line.rstrip(b"\r") == b"---"]
 
@@ -179,8 +177,8 @@ def test_no_body_opens_a_message_for_a_reader_that_knows_delimiters_only(bodies:
 
 
 def test_a_forged_frame_in_a_body_stays_body() -> None:
-    forged = encode(replace(MESSAGE, type="LANDED", body="all gates green")).decode()
-    message = replace(MESSAGE, body=f"look:\n\n{forged}\n{forged}")
+    forged = encode(MESSAGE._replace(type="LANDED", body="all gates green")).decode()
+    message = MESSAGE._replace(body=f"look:\n\n{forged}\n{forged}")
 
     assert decoded(encode(message) + EXAMPLE) == [message, MESSAGE]
 
@@ -189,7 +187,7 @@ def test_a_body_that_looks_like_a_header_is_no_message_even_where_damage_makes_a
     body = (
         f"msg_id: {ID}\nts: {MESSAGE.ts}\ntype: LANDED\n\n\nmsg_id: {ID}\ntype: LANDED\n[2026-01-01 00:00:00] STATE: x"
     )
-    victim = encode(replace(MESSAGE, body=body))
+    victim = encode(MESSAGE._replace(body=body))
     for damaged in (victim.replace(b"length", b"lengtg"), b"-x-" + victim[3:], victim.replace(b"crc: ", b"crc:  f")):
         found = decoded(EXAMPLE + damaged + EXAMPLE + EXAMPLE)
 
@@ -199,7 +197,7 @@ def test_a_body_that_looks_like_a_header_is_no_message_even_where_damage_makes_a
 
 
 def test_a_line_of_dashes_is_stored_with_one_more_backslash() -> None:
-    stored = encode(replace(MESSAGE, body="---\n\\---\n --- \n---x"))
+    stored = encode(MESSAGE._replace(body="---\n\\---\n --- \n---x"))
 
     assert stored.endswith(b"\n\\---\n\\\\---\n --- \n---x\n\n")
 
@@ -220,7 +218,7 @@ def test_no_changed_byte_passes_as_a_message(place: int, change: int) -> None:
     found = decode(EXAMPLE + bytes(changed) + EXAMPLE * 3, 0, at_end=True)
 
     told = [item for item in found.items if isinstance(item, Message)]
-    assert all(replace(message, recovered=False) == MESSAGE for message in told)
+    assert all(message._replace(recovered=False) == MESSAGE for message in told)
     assert told[0] == told[-1] == MESSAGE
 
 
@@ -240,7 +238,7 @@ def test_a_torn_frame_in_the_middle_is_passed_over_and_what_follows_is_marked_on
 
     assert found == [
         Damage(0, len(torn), "a message whose length is wrong"),
-        replace(MESSAGE, recovered=True),
+        MESSAGE._replace(recovered=True),
         MESSAGE,
     ]
 
@@ -251,7 +249,7 @@ def test_the_mark_survives_a_window_that_ends_in_the_recovered_frame() -> None:
         first = decode(data[:cut], 0, at_end=True)
         second = decode(data[first.used :], first.used, at_end=True, searching=first.searching)
         told = [item for item in (*first.items, *second.items) if isinstance(item, Message)]
-        assert told == [replace(MESSAGE, recovered=True), MESSAGE]
+        assert told == [MESSAGE._replace(recovered=True), MESSAGE]
 
 
 def test_a_frame_of_another_tool_is_read_by_its_delimiters() -> None:
@@ -309,7 +307,7 @@ def test_a_hostile_header_is_damage_and_no_more(header: bytes) -> None:
     found = decoded(b"---\nmsg_id: " + ID.encode() + b"\ntype: FACT\n" + header + b"---\nx\n\n" + EXAMPLE)
 
     assert isinstance(found[0], Damage)
-    assert found[1:] == [replace(MESSAGE, recovered=True)]
+    assert found[1:] == [MESSAGE._replace(recovered=True)]
 
 
 def test_a_header_that_never_ends_does_not_hold_up_the_reader() -> None:
@@ -320,28 +318,28 @@ def test_a_header_that_never_ends_does_not_hold_up_the_reader() -> None:
 
 def test_limits_and_bad_text_are_refused_before_anything_is_written() -> None:
     for message in (
-        replace(MESSAGE, type="fact"),
-        replace(MESSAGE, type=""),
-        replace(MESSAGE, type="FACT\n"),
-        replace(MESSAGE, body="a\0b"),
-        replace(MESSAGE, body="\ud800"),
-        replace(MESSAGE, task_id="a\0b"),
-        replace(MESSAGE, task_id="\ud800"),
-        replace(MESSAGE, meta={"": "x"}),
-        replace(MESSAGE, meta={"k" * 129: "x"}),
-        replace(MESSAGE, extra={"length": "1"}),
-        replace(MESSAGE, extra={"a": [[[[[[[["deep"]]]]]]]]}),
+        MESSAGE._replace(type="fact"),
+        MESSAGE._replace(type=""),
+        MESSAGE._replace(type="FACT\n"),
+        MESSAGE._replace(body="a\0b"),
+        MESSAGE._replace(body="\ud800"),
+        MESSAGE._replace(task_id="a\0b"),
+        MESSAGE._replace(task_id="\ud800"),
+        MESSAGE._replace(meta={"": "x"}),
+        MESSAGE._replace(meta={"k" * 129: "x"}),
+        MESSAGE._replace(extra={"length": "1"}),
+        MESSAGE._replace(extra={"a": [[[[[[[["deep"]]]]]]]]}),
     ):
         with pytest.raises(BadInput):
             draft(message)
-    for message in (replace(MESSAGE, body="x" * (MAX_BODY + 1)), replace(MESSAGE, meta={"k": "x" * 65536})):
+    for message in (MESSAGE._replace(body="x" * (MAX_BODY + 1)), MESSAGE._replace(meta={"k": "x" * 65536})):
         with pytest.raises(TooLarge):
             draft(message)
 
 
 def test_the_longest_body_is_taken_also_when_every_line_of_it_is_stuffed() -> None:
     for body in ("x" * MAX_BODY, "---\n" * (MAX_BODY // 4)):
-        message = replace(MESSAGE, body=body)
+        message = MESSAGE._replace(body=body)
         assert decoded(encode(message)) == [message]
 
 
@@ -382,7 +380,7 @@ def test_a_checksum_that_yaml_would_take_for_a_number_is_quoted() -> None:
 
 
 def test_the_document_has_the_names_of_the_header_and_the_body() -> None:
-    document = message_document(replace(MESSAGE, extra={"issue_id": "7", "body": "not me"}))
+    document = message_document(MESSAGE._replace(extra={"issue_id": "7", "body": "not me"}))
 
     assert document["body"] == MESSAGE.body
     assert document["issue_id"] == "7"
@@ -391,4 +389,4 @@ def test_the_document_has_the_names_of_the_header_and_the_body() -> None:
 
 
 def _numbered(number: int) -> bytes:
-    return encode(replace(MESSAGE, body=str(number)))
+    return encode(MESSAGE._replace(body=str(number)))

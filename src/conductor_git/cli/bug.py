@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import sys
 import tempfile
 import traceback
 from pathlib import Path
@@ -14,7 +13,7 @@ from conductor_git.environment import inherited
 from conductor_git.masking import mask, secret_values
 
 
-def report_bug(bug: Exception, arguments: list[str]) -> int:
+def report_bug(bug: Exception, arguments: list[str], *, as_json: bool) -> int:
     """Write a log of `bug` with secrets masked, say where it is, and return 3."""
     trace = "".join(traceback.format_exception(bug))
     facts = f"conductor-git {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
@@ -22,10 +21,9 @@ def report_bug(bug: Exception, arguments: list[str]) -> int:
     with tempfile.NamedTemporaryFile("w", prefix="conductor-git-bug-", suffix=".log", delete=False) as log:
         log.write(text)
     message = f"this is a bug in conductor-git: {type(bug).__name__}: {bug}"
-    if "--json" in arguments:
+    if as_json:
         document(error={"code": "BUG", "message": message, "hint": f"cat {log.name}", "log": log.name})
     else:
         narrate("✗", message)
         narrate("↳", f"please report it with {Path(log.name)}")
-    sys.stdout.flush()
     return 3

@@ -91,6 +91,10 @@ def dispatch(arguments: list[str]) -> int:
         return 130
     except typer.Exit as left:
         return left.exit_code
+    except SystemExit as left:
+        if isinstance(left.__context__, BrokenPipeError):
+            raise left.__context__ from None  # Typer makes an exit code of 1 of it; our boundary ends quietly
+        raise
     except _USAGE_ERROR as usage:
         raise _bad_usage(usage, arguments) from usage
     return result if isinstance(result, int) else 0
@@ -98,7 +102,8 @@ def dispatch(arguments: list[str]) -> int:
 
 def _bad_usage(usage: Any, arguments: list[str]) -> BadInput:
     words = [word for word in arguments[:2] if word in TABLE or word in ("post", "read", "follow", "verify")]
-    return BadInput(usage.format_message(), hint=" ".join(["conductor-git", *words, "--help"]))
+    said = usage.format_message() or "which command?"  # without any, Typer has printed the help and says nothing
+    return BadInput(said, hint=" ".join(["conductor-git", *words, "--help"]))
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature is signal's

@@ -6,9 +6,13 @@ does not understand goes the ordinary way.
 
 from __future__ import annotations
 
+import errno
 import sys
+from typing import Final
 
 from conductor_git.errors import ConductorError
+
+_REFUSALS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 def main() -> None:
@@ -18,23 +22,57 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; every way to end is settled here."""
-    from conductor_git.cli.output import hush, report
+    from conductor_git.cli.output import hush
 
     try:
         code = _answer(arguments)
         sys.stdout.flush()
         return code
-    except ConductorError as refused:
-        return report(refused, as_json="--json" in arguments)
     except BrokenPipeError:
         return hush()
     except KeyboardInterrupt:
         print(file=sys.stderr)
         return 130
-    except Exception as bug:  # noqa: BLE001 - the boundary: a bug is told as one, with a log to paste
-        from conductor_git.cli.bug import report_bug
+    except Exception as error:  # noqa: BLE001 - the boundary: what is no refusal is told as a bug, with a log to paste
+        return _told(error, arguments)
 
-        return report_bug(bug, arguments)
+
+def _told(error: Exception, arguments: list[str]) -> int:
+    from conductor_git.cli.output import hush, report
+
+    as_json = "--json" in words_of_ours(arguments)
+    refused = error if isinstance(error, ConductorError) else _of_the_system(error)
+    try:
+        if refused is not None:
+            code = report(refused, as_json=as_json)
+        else:
+            from conductor_git.cli.bug import report_bug
+
+            code = report_bug(error, arguments, as_json=as_json)
+        sys.stdout.flush()
+    except OSError:  # nobody can read the answer; the exit code still can be
+        hush()
+        return refused.exit_code if refused is not None else 3
+    return code
+
+
+def words_of_ours(arguments: list[str]) -> list[str]:
+    """`arguments` without what follows `--`: that is an agent's command, whose options are its own."""
+    return arguments[: arguments.index("--")] if "--" in arguments else arguments
+
+
+def _of_the_system(error: Exception) -> ConductorError | None:
+    """The refusal for a write that the system would not take (no space, read-only, no permission); else None."""
+    if not isinstance(error, OSError) or error.errno not in _REFUSALS:
+        return None
+    from pathlib import Path
+
+    from conductor_git.durable import unwritable
+    from conductor_git.errors import StateUnwritable
+
+    if error.filename is None:  # only standard output is written without a name
+        return StateUnwritable(f"the answer could not be written: {error.strerror}", hint="df -h", errno=error.errno)
+    return unwritable(Path(error.filename), error)
 
 
 def _answer(arguments: list[str]) -> int:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from conductor_git.cli.documents import task_document
-from conductor_git.cli.here import Here, here
+from conductor_git.cli.here import here
 from conductor_git.cli.options import Json, Task, TaskHere, Why, panel
 from conductor_git.cli.output import document, narrate, say
 from conductor_git.errors import BadInput
@@ -29,7 +29,7 @@ def spawn(  # noqa: PLR0913, PLR0917 - one parameter an option
     task: Task,
     command: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[-- COMMAND…]", help="What to run in the worktree.", show_default=False),
+        typer.Argument(metavar="[- | -- COMMAND…]", help="What to run in the worktree.", show_default=False),
     ] = None,
     message: Annotated[
         str | None, typer.Option("--message", "-m", metavar="PROMPT", help="What the worker is asked; - reads stdin.")
@@ -47,10 +47,12 @@ def spawn(  # noqa: PLR0913, PLR0917 - one parameter an option
     as_json: Json = False,
 ) -> None:
     """Give a task a branch and a worktree of its own, and start its agent there."""
-    from conductor_git.settings import agent_command, project_config
+    from conductor_git.settings import agent_command, project_config, without_effect
     from conductor_git.workflow.spawn import Order, plan
     from conductor_git.workflow.spawn import spawn as make
 
+    if command == ["-"] and message is None:
+        command, message = None, "-"
     place = here()
     config = project_config(place.project)
     order = Order(
@@ -73,11 +75,9 @@ def spawn(  # noqa: PLR0913, PLR0917 - one parameter an option
         else:
             say(f"would make {wanted.branch} in {wanted.worktree} from {wanted.target} at {short(wanted.base_commit)}")
         return
-    run = make(place.project, wanted, by=place.actor, at=utcnow())
-    if run.command and not no_start:
-        from conductor_git.runner.launch import launch
-
-        run = launch(place.project, run)
+    for key in without_effect(config):
+        narrate("▲", f"`{key}` is set in the config, and this version does not act on it")
+    run = make(place.project, wanted, by=place.actor, at=utcnow(), start_agent=not no_start)
     _answer(run, as_json, run.worktree)
     _narrate_spawn(run, no_start)
 
@@ -191,12 +191,8 @@ def retry(
     """Start a failed or cancelled task again, as a new generation."""
     from conductor_git.workflow.retry import retry as again
 
-    place: Here = here()
+    place = here()
     run, kept = again(place.project, place.task(task), by=place.actor, at=utcnow(), reset=reset)
-    if run.command:
-        from conductor_git.runner.launch import launch
-
-        run = launch(place.project, run)
     _answer(run, as_json, f"{run.task_id} {run.state}")
     narrate("✓", f"{run.task_id} starts again as generation {run.generation} in {run.worktree}")
     if kept and kept.ref:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from conductor_git import process
-from conductor_git.environment import inherited
+from conductor_git.environment import inherited, variable
 from conductor_git.errors import AgentFailed, BadInput
+from conductor_git.names import TaskId
 from conductor_git.project import Project
 from conductor_git.run import Run
 
@@ -21,12 +23,11 @@ _START_SECONDS: Final = 20
 def launch(project: Project, run: Run) -> Run:
     """Start the task's command under a supervisor of its own session and return once its attempt is on record.
 
-    The supervisor outlives this process and its terminal. `AgentFailed` where the command is not to be found, or no
-    attempt appears in time; the task and its worktree stay.
+    The supervisor outlives this process and its terminal. `AgentFailed` where no attempt appears in time; the task
+    and its worktree stay.
     """
     if not run.command:
         raise BadInput(f"{run.task_id} has no command to run", hint=f"conductor-git spawn {run.task_id} -- COMMAND")
-    _require_command(run, inherited())
     log = project.layout.task(run.task_id) / "supervisor.log"
     place = [str(project.layout.common_dir), str(project.repository), run.task_id]
     process.detach(
@@ -38,17 +39,19 @@ def launch(project: Project, run: Run) -> Run:
     return _registered(project, run, log)
 
 
-def _require_command(run: Run, variables: Mapping[str, str]) -> None:
-    program = run.command[0]
-    found = (
-        Path(run.worktree, program).exists() if "/" in program else shutil.which(program, path=variables.get("PATH"))
-    )
-    if not found:
+def require_command(task_id: TaskId, command: Sequence[str]) -> None:
+    """Refuse a command whose program is not to be found, before anything is made for it.
+
+    A path relative to the worktree cannot be looked up before that is there; the supervisor finds out.
+    """
+    if not command or ("/" in command[0] and not command[0].startswith("/")):
+        return
+    if shutil.which(command[0], path=variable("PATH")) is None:
         raise AgentFailed(
-            f"the agent's command {program!r} was not found",
-            hint=f"command -v {program}",
-            task_id=run.task_id,
-            command=list(run.command),
+            f"the agent's command {command[0]!r} was not found, or is not executable",
+            hint=f"command -v {shlex.quote(command[0])}",
+            task_id=task_id,
+            command=list(command),
         )
 
 

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 from conductor_git import durable
 from conductor_git.actor import Actor
-from conductor_git.bus.base import Bus
 from conductor_git.errors import NotFound, StaleGeneration
 from conductor_git.heartbeat import touch
 from conductor_git.layout import Layout
-from conductor_git.message import Message
 from conductor_git.names import TaskId
+
+if TYPE_CHECKING:
+    from conductor_git.bus.base import Bus
 
 _GENERATION: Final = re.compile(rb"^generation: '?(\d+)", re.MULTILINE)
 
 
-def beat(layout: Layout, bus: Bus, task_id: TaskId, *, by: Actor, project_id: str, note: str | None = None) -> None:
-    """Set the mtime of the task's heartbeat file to now; with a note, post it as PROGRESS too.
+def beat(
+    layout: Layout, bus: Callable[[], Bus], task_id: TaskId, *, by: Actor, project_id: str, note: str | None = None
+) -> None:
+    """Set the mtime of the task's heartbeat file to now; with a note, post it as PROGRESS on `bus()` too.
 
     The file is touched and never written, so a beat costs no flush. The record is only searched for its generation.
     """
@@ -37,4 +41,6 @@ def beat(layout: Layout, bus: Bus, task_id: TaskId, *, by: Actor, project_id: st
         )
     touch(layout, task_id)
     if note:
-        bus.append(Message(type="PROGRESS", body=note, project_id=project_id, task_id=task_id))
+        from conductor_git.message import Message
+
+        bus().append(Message(type="PROGRESS", body=note, project_id=project_id, task_id=task_id))

@@ -13,6 +13,7 @@ from conductor_git.history import tip_of
 from conductor_git.names import CommitId, TaskId, short
 from conductor_git.project import Project
 from conductor_git.run import TRANSITIONS, Event, Run, advance
+from conductor_git.runner.launch import launch, require_command
 from conductor_git.runner.stop import end_attempt
 from conductor_git.salvage import Salvage, keep_commit, salvage
 from conductor_git.transition import message_of, move
@@ -25,11 +26,13 @@ def retry(
     """FAILED or CANCELLED → ASSIGNED, one generation up; a worker of the old one is refused from here on.
 
     The branch and its worktree go on as they are, and a worktree that is gone is made again. With `reset` they start
-    over from the target's tip: the old commits and everything uncommitted are kept in a salvage ref first.
+    over from the target's tip: the old commits and everything uncommitted are kept in a salvage ref first. A task that
+    has a command is launched again.
     """
     run = project.runs.get(task_id)
     if (run.state, Event.RETRY) not in TRANSITIONS:
         advance(run, Event.RETRY, at=at, by=by.name)
+    require_command(task_id, run.command)
     end_attempt(project, task_id, at=at)
     with journal.operation(project.layout, task_id, "retry", seconds=60) as held:
         project = project.holding(held)
@@ -55,7 +58,7 @@ def retry(
             ),
         )
         write_context(project, run)
-        return run, kept
+    return (launch(project, run) if run.command else run), kept
 
 
 def _base_after(project: Project, run: Run) -> CommitId:

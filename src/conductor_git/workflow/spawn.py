@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from conductor_git import configguard, durable, journal, worktree
 from conductor_git.actor import Actor
@@ -29,6 +30,7 @@ from conductor_git.integration import shared_config
 from conductor_git.names import CommitId, TaskId
 from conductor_git.project import Project, current_branch, require_commits
 from conductor_git.run import Event, Run, State, Step
+from conductor_git.runner.launch import launch, require_command
 from conductor_git.transition import begin
 from conductor_git.undo_spawn import remove_half_made
 
@@ -74,6 +76,7 @@ def plan(project: Project, order: Order, config: Config) -> Plan:
         raise _exists(order.task_id)
     require_commits(project)
     _require_known(project, order.needs)
+    require_command(order.task_id, order.command)
     target = _target(project, order, config)
     branch = config.branch.format(task_id=order.task_id, repo=project.repository.name)
     _require_branch_name(project, branch)
@@ -166,8 +169,8 @@ def worktree_path(project: Project, config: Config, task_id: TaskId) -> Path:
     return path
 
 
-def spawn(project: Project, wanted: Plan, *, by: Actor, at: datetime) -> Run:
-    """Make what `wanted` says and return the task, ASSIGNED.
+def spawn(project: Project, wanted: Plan, *, by: Actor, at: datetime, start_agent: bool = True) -> Run:
+    """Make what `wanted` says and return the task: ASSIGNED, or WORKING where its command was launched.
 
     A failure at any step undoes the steps before it, and only those; after a kill the next command does. Any number
     of spawns may run at once: of one task id, one wins.
@@ -178,6 +181,11 @@ def spawn(project: Project, wanted: Plan, *, by: Actor, at: datetime) -> Run:
         "base_commit": wanted.base_commit,
         "worktree": str(wanted.worktree),
     }
+    run = _made(project, wanted, facts, by, at)
+    return launch(project, run) if run.command and start_agent else run
+
+
+def _made(project: Project, wanted: Plan, facts: dict[str, Any], by: Actor, at: datetime) -> Run:
     with journal.operation(project.layout, wanted.task_id, "spawn", seconds=120, **facts) as held:
         if project.layout.run_info(wanted.task_id).exists():
             raise _exists(wanted.task_id)
