@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from conductor_git.names import TaskId
@@ -20,3 +21,15 @@ class Actor(NamedTuple):
 
 
 COORDINATOR = Actor("coordinator")
+
+
+def worker(task_id: TaskId, generation: int, variables: Mapping[str, str]) -> Actor:
+    """The worker whose context says `task_id` and `generation`.
+
+    An agent keeps the generation it was launched for, which its environment says: the files in its worktree are those
+    of its successor as soon as the task is retried.
+    """
+    launched_for = variables.get("CONDUCTOR_GENERATION", "")
+    if variables.get("CONDUCTOR_TASK_ID") == task_id and launched_for.isdecimal():
+        generation = min(generation, int(launched_for))
+    return Actor(task_id, task_id, generation)

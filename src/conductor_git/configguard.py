@@ -7,9 +7,11 @@ a remote, the exec-capable keys are compared.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from conductor_git import durable, gitconfig
 from conductor_git.errors import ConfigChanged
+from conductor_git.gitcmd import Git
 from conductor_git.gitconfig import Entries
 from conductor_git.layout import Layout
 from conductor_git.names import TaskId
@@ -22,11 +24,26 @@ def remember(layout: Layout, task_id: TaskId, entries: Entries) -> None:
 
 def changed_keys(layout: Layout, task_id: TaskId, entries: Entries) -> tuple[str, ...]:
     """The exec-capable keys that differ from what `task_id` was spawned with; none where nothing was kept."""
+    before = _remembered(layout, task_id)
+    return () if before is None else gitconfig.changed(before, gitconfig.executable(entries.local))
+
+
+def filtering(integration: Git, layout: Layout, task_id: TaskId) -> Git:
+    """`integration` with the content filters that the repository had when `task_id` was spawned.
+
+    Without them each file that a filter wrote would count as changed. A filter that came since may be the worker's and
+    stays unknown.
+    """
+    before = _remembered(layout, task_id) or {}
+    filters = {key: values[-1] for key, values in before.items() if key.startswith("filter.")}
+    return replace(integration, config={**integration.config, **filters})
+
+
+def _remembered(layout: Layout, task_id: TaskId) -> dict[str, list[str]] | None:
     try:
-        before = json.loads(durable.read_regular(layout.config_guard(task_id), 1 << 20))
+        return dict(json.loads(durable.read_regular(layout.config_guard(task_id), 1 << 20)))
     except FileNotFoundError:
-        return ()
-    return gitconfig.changed(before, gitconfig.executable(entries.local))
+        return None
 
 
 def require_same(layout: Layout, task_id: TaskId, entries: Entries) -> None:

@@ -67,6 +67,13 @@ class StateUnwritable(ConductorError):
     code = "STATE_UNWRITABLE"
 
 
+class Unfinished(StateUnwritable):
+    """What was asked for is done and on record, and what follows from it could not be written.
+
+    The intent of the operation stays in the journal, so the next command that can write finishes it.
+    """
+
+
 class BadRecord(ConductorError):
     """A run-info.yaml or review that cannot be read; names file, line and column, breaks no other task."""
 
@@ -223,3 +230,9 @@ class AgentFailed(ConductorError):
 
 class PushRejected(ConductorError):
     code, exit_code = "PUSH_REJECTED", 20
+
+
+class DemoFailed(ConductorError):
+    """Something in `demo` was not as it was told. Facts: `checks`, or what the command that failed had to say."""
+
+    code = "DEMO_FAILED"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from conductor_git import integration, worktree
 from conductor_git.gitcmd import Git
@@ -11,28 +14,59 @@ from conductor_git.history import tip_of
 from conductor_git.layout import Layout
 
 
+_MOVING_SECONDS: Final = 3.0
+"""How long a landing, or a person's git command, may hold the checkout's index before we look all the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """HEAD of a checkout, and size and time of every file in it that differs from HEAD."""
+    """HEAD of a checkout, the commit it stands for, and size and time of every file in it that differs from HEAD."""
 
     head: str
+    tip: str = ""
     files: dict[str, tuple[int, int]] = field(default_factory=dict)
 
-    def differs(self, later: Fingerprint) -> tuple[str, ...]:
-        """The paths that changed between the two, `HEAD` among them; none of the contents."""
+    def differs(self, later: Fingerprint, landings: Mapping[str, str]) -> tuple[str, ...]:
+        """The paths that changed between the two, `HEAD` among them; none of the contents.
+
+        A tip that moved by `landings` alone (the target before → the commit that landed) is not a change: a landing
+        fast-forwards the checkout of its target, and another worker's landing is nobody's escape.
+        """
         paths = {path for path in {*self.files, *later.files} if self.files.get(path) != later.files.get(path)}
-        return tuple(sorted(paths | ({"HEAD"} if self.head != later.head else set())))
+        moved = self.head != later.head or not _leads(self.tip, later.tip, landings)
+        return tuple(sorted(paths | ({"HEAD"} if moved else set())))
+
+
+def _leads(tip: str, to: str, landings: Mapping[str, str]) -> bool:
+    for _ in range(len(landings)):
+        if tip == to:
+            break
+        tip = landings.get(tip, tip)
+    return tip == to
 
 
 def fingerprint(git: Git, layout: Layout, checkout: Path) -> Fingerprint:
-    """What the main checkout at `checkout` looks like now. Reads only, on a private copy of its index."""
+    """What the main checkout at `checkout` looks like now. Reads only, on a private copy of its index.
+
+    Between two landings, never in the middle of one: while one writes the checkout, it holds `index.lock`.
+    """
+    deadline = time.monotonic() + _MOVING_SECONDS
+    while True:
+        found = _look(git, layout, checkout)
+        settled = not (layout.common_dir / "index.lock").exists() and (tip_of(git, "HEAD") or "") == found.tip
+        if settled or time.monotonic() >= deadline:
+            return found
+        time.sleep(0.01)
+
+
+def _look(git: Git, layout: Layout, checkout: Path) -> Fingerprint:
     tip = tip_of(git, "HEAD")
     if tip is None:
         return Fingerprint("")
     looking = integration.opened(layout, git)
     paths = worktree.uncommitted(looking, layout, checkout, tip, git_dir=layout.common_dir)
     head = (layout.common_dir / "HEAD").read_text().strip()
-    return Fingerprint(f"{head} {tip}", {path: _stamp(checkout / path) for path in paths})
+    return Fingerprint(head, tip, {path: _stamp(checkout / path) for path in paths})
 
 
 def _stamp(file: Path) -> tuple[int, int]:

@@ -138,6 +138,7 @@ def failed(arguments: tuple[str, ...], code: int, stderr: bytes) -> GitFailed:
     how = f"was killed by signal {-code}" if code < 0 else f"failed with exit code {code}"
     return GitFailed(
         f"`git {' '.join(arguments[:4])}` {how}: {said[-2000:] or 'no message'}",
+        hint="git status",
         command=list(arguments),
         git_exit_code=code,
     )

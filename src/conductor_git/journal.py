@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conductor_git import durable
+from conductor_git.errors import Unfinished
 from conductor_git.layout import Layout
 from conductor_git.names import TaskId
 
@@ -31,7 +32,7 @@ def operation(layout: Layout, task_id: TaskId, verb: str, *, seconds: float = 10
     """Hold the task's lock and an intent while the block runs; yields the lock's descriptor for git children.
 
     The intent goes when the block ends or raises a refusal (the block has undone its own work by then). It stays
-    where the process is killed or interrupted. Not fsynced: after a power cut there is no half-done process either,
+    where the process is killed or interrupted, and where it raises `Unfinished`. Not fsynced: after a power cut there is no half-done process either,
     and what the disk kept is compared by `doctor`.
     """
     durable.make_directory(layout.journal)
@@ -40,6 +41,8 @@ def operation(layout: Layout, task_id: TaskId, verb: str, *, seconds: float = 10
         durable.write_through(intent, json.dumps({"verb": verb, "facts": facts}).encode())
         try:
             yield descriptor
+        except Unfinished:
+            raise
         except Exception:
             intent.unlink(missing_ok=True)
             raise

@@ -9,11 +9,12 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGTERM, Signals
 from subprocess import Popen
-from typing import IO, Final
+from typing import IO, Final, NoReturn
 
 from conductor_git.errors import AgentFailed
 from conductor_git.outputlog import OutputLog, open_log
@@ -21,7 +22,10 @@ from conductor_git.processtable import carries, carrying, identify, is_alive, me
 from conductor_git.run import ProcessId
 
 __all__ = [
+    "Captured",
     "Child",
+    "become",
+    "capture",
     "detach",
     "end_group",
     "identify",
@@ -37,6 +41,16 @@ __all__ = [
 
 Child = Popen[bytes]
 """A process of ours that has not been reaped yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """How a command ended: its exit code (negative for a signal) and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
 
 RUN_MARKER: Final = "CONDUCTOR_RUN_ID"
 GATE_MARKER: Final = "CONDUCTOR_GATE_RUN"
@@ -92,6 +106,34 @@ def end_group(pgid: int, run_id: str, *, grace: float, leader: ProcessId | None 
     cleared its environment is not found.
     """
     return _end_all(pgid, RUN_MARKER, run_id, grace, leader)
+
+
+def capture(command: Sequence[str], *, cwd: Path, environment: Mapping[str, str], seconds: float) -> Captured:
+    """Run `command` to its end with nothing on its standard input; any exit code is an answer.
+
+    Bytes that are not UTF-8 come as replacement characters. `AgentFailed` when it cannot be started, or has not ended
+    after `seconds`; it is killed then, and what it may have started is not.
+    """
+    try:
+        done = subprocess.run(
+            list(command),
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as late:
+        raise AgentFailed(f"`{shlex.join(command)}` did not end within {seconds:g} s", command=list(command)) from late
+    except OSError as failure:
+        raise _unstartable(command, cwd, environment, failure) from failure
+    return Captured(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
+
+
+def become(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
+    """Go on as `command` with `environment`, in this very process. What is unflushed in our buffers is lost."""
+    os.execve(command[0], list(command), environment)
 
 
 def terminate(process: ProcessId) -> None:

@@ -39,12 +39,7 @@ def open_project(start: Path) -> Project:
         "rev-parse", "--path-format=absolute", "--git-common-dir", "--git-dir", "--is-bare-repository", ok=(0, 128)
     )
     if asked.code:
-        reason = asked.err.decode("utf-8", "replace").strip().removeprefix("fatal: ")
-        raise NotARepository(
-            f"{start} is not inside a git repository that can be used: {reason}",
-            hint="cd into your repository, or `git init` and make a first commit",
-            directory=str(start),
-        )
+        raise _unusable(start, asked.err.decode("utf-8", "replace").strip().removeprefix("fatal: "))
     common, git_dir, is_bare = asked.lines
     if is_bare == "true":
         raise NotARepository(
@@ -53,6 +48,17 @@ def open_project(start: Path) -> Project:
             directory=common,
         )
     return project_at(Path(common), _main_checkout(start, Path(common), Path(git_dir)))
+
+
+def _unusable(start: Path, reason: str) -> NotARepository:
+    first, _, more = reason.partition("\n")
+    # git knows the way out of an ownership it doubts, and says it as a command.
+    advised = next((line.strip() for line in more.split("\n") if line.strip().startswith("git ")), "")
+    return NotARepository(
+        f"{start} is not inside a git repository that can be used: {first}",
+        hint=advised or "cd into your repository, or `git init` and make a first commit",
+        directory=str(start),
+    )
 
 
 def _main_checkout(start: Path, common: Path, git_dir: Path) -> Path:

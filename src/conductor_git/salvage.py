@@ -18,6 +18,7 @@ from conductor_git.names import CommitId, TaskId
 from conductor_git.worktree import registered_git_dir
 
 _LINK: Final = "120000"
+_SUBMODULE: Final = "160000"
 IGNORED_FILE_BYTES: Final = 1024 * 1024
 IGNORED_TOTAL_BYTES: Final = 64 * 1024 * 1024
 """Ignored files over these limits (build output, installed dependencies) are listed, not kept."""
@@ -65,29 +66,52 @@ def salvage(
 
 def _select(looking: Git, layout: Layout, root: Path, head: CommitId) -> tuple[list[str], list[str], tuple[str, ...]]:
     """The paths of `head` that are gone, the paths to keep from the disk, and those too large to keep."""
-    looking.run("update-index", "-q", "--refresh", ok=(0, 1))
+    modules = _submodules_with_all_in_sight(looking, root)
     changed = looking.run("diff-index", "--name-only", "-z", "--no-ext-diff", "--ignore-submodules=dirty", head).fields
     exclude = f"--exclude-from={layout.common_dir / 'info' / 'exclude'}"
     untracked = looking.run("ls-files", "-z", "--others", "--exclude-standard", exclude).fields
     ignored = looking.run("ls-files", "-z", "--others", "--ignored", "--exclude-standard", exclude).fields
-    total, kept = 0, [*untracked]
-    left_out: list[str] = []
+    _refuse_repositories(root, [*modules, *changed, *untracked, *ignored])
     gone = [path for path in changed if not os.path.lexists(root / path)]
-    kept += [path for path in changed if os.path.lexists(root / path)]
+    kept = [*untracked, *(path for path in changed if os.path.lexists(root / path))]
+    total, left_out = 0, list[str]()
     for path in ignored:
         if path in OWN_FILES:
             continue
         size = (root / path).lstat().st_size
         total += size
         (left_out if size > IGNORED_FILE_BYTES or total > IGNORED_TOTAL_BYTES else kept).append(path)
-    for path in kept:
+    return gone, kept, tuple(left_out)
+
+
+def _submodules_with_all_in_sight(looking: Git, root: Path) -> list[str]:
+    """Undo in the private index what keeps git from looking at a file that is there; returns the submodules.
+
+    `--assume-unchanged` and `--skip-worktree` would hide a change from the salvage, and the removal drops it all the
+    same. What a sparse checkout left out is not on the disk and stays out.
+    """
+    skipped, modules = [], []
+    for entry in looking.run("ls-files", "-z", "-v", "--stage").fields:
+        facts, _, path = entry.partition("\t")
+        tag, mode, *_ = facts.split(" ")
+        if mode == _SUBMODULE:
+            modules.append(path)
+        if tag in "Ss" and os.path.lexists(root / path):
+            skipped.append(f"{path}\0")
+    stdin = "".join(skipped).encode("utf-8", "surrogateescape")
+    looking.run("update-index", "--no-skip-worktree", "-z", "--stdin", stdin=stdin)
+    looking.run("update-index", "-q", "--really-refresh", ok=(0, 1))
+    return modules
+
+
+def _refuse_repositories(root: Path, paths: list[str]) -> None:
+    for path in paths:
         if path.endswith("/") or (root / path / ".git").exists():
             raise UnsafePath(
                 f"{root / path} is a repository of its own inside the worktree, and salvage cannot keep its history",
                 hint=f"git -C {shlex.quote(str(root / path))} status",
                 path=str(root / path),
             )
-    return gone, kept, tuple(left_out)
 
 
 def _tree(looking: Git, root: Path, head: CommitId, gone: list[str], kept: list[str]) -> str:
@@ -117,13 +141,13 @@ def _mode(file: Path) -> str:
 
 
 def _blobs(looking: Git, root: Path, paths: list[str]) -> dict[str, str]:
-    plain = [path for path in paths if "\n" not in path]
+    plain = [path for path in paths if not {"\n", "\r"} & set(path)]
     listing = "".join(f"{root / path}\n" for path in plain).encode("utf-8", "surrogateescape")
     ids = dict(
         zip(plain, looking.run("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=listing).lines, strict=True)
     )
     for path in paths:
-        if path not in ids:  # a newline in the name: one process for that one file
+        if path not in ids:  # a line end in the name: one process for that one file
             ids[path] = looking.run("hash-object", "-w", "--no-filters", "--", str(root / path)).text
     return ids
 

@@ -6,11 +6,12 @@ record and the bus agree whenever no operation is under way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from conductor_git.errors import StaleGeneration
+from conductor_git.errors import ConductorError, StaleGeneration, Unfinished
 from conductor_git.message import Message
 from conductor_git.names import CommitId, RunId, TaskId, short
 from conductor_git.project import Project
@@ -40,8 +41,23 @@ def move(  # noqa: PLR0913 - what one transition needs, all but two by name
         return also(advance(run, event, at=at, by=by, commit=commit, note=note))
 
     run = project.runs.update(task_id, change)
-    _tell(project, run, len(run.history) - 1)
+    with following(run):
+        _tell(project, run, len(run.history) - 1)
     return run
+
+
+@contextmanager
+def following(run: Run) -> Iterator[None]:
+    """Around what follows from a change that is on record: a refusal in here is `Unfinished`, for recovery to finish."""
+    try:
+        yield
+    except ConductorError as refused:
+        raise Unfinished(
+            f"{run.task_id} is {run.state}, and what follows from it could not be written: {refused.message}; the next "
+            "command does it",
+            hint=refused.hint,
+            **{**refused.facts, "task_id": run.task_id, "state": str(run.state)},
+        ) from refused
 
 
 def begin(project: Project, run: Run) -> Run:

@@ -155,7 +155,8 @@ def uncommitted(
     """
     git_dir = git_dir or registered_git_dir(layout, path) or path
     with looking_at(integration, path, git_dir / "index") as git:
-        git.run("update-index", "-q", "--refresh", ok=(0, 1))
+        # Really: a change under --assume-unchanged is a change, and would be lost with the worktree.
+        git.run("update-index", "-q", "--really-refresh", ok=(0, 1))
         changed = git.run("diff-index", "--name-only", "-z", "--no-ext-diff", "--ignore-submodules=dirty", head).fields
         exclude = f"--exclude-from={layout.common_dir / 'info' / 'exclude'}"
         others = git.run("ls-files", "-z", "--others", "--exclude-standard", exclude).fields

@@ -35,6 +35,7 @@ _CALL: Final = re.compile(r"(\w+)\((.*)")
 _MADE: Final = re.compile(r"O_CREAT|O_TRUNC")
 _INTO: Final = re.compile(r"\d+<(/[^>]*)>")
 _NO_FILE: Final = ("/dev/", "/proc/")
+_FAILED: Final = re.compile(r" = -1 E[A-Z]+ ")
 _DATES: Final = {"GIT_AUTHOR_DATE": "2026-02-01T10:00:00Z", "GIT_COMMITTER_DATE": "2026-02-01T10:00:00Z"}
 
 _SHIM: Final = """\
@@ -93,9 +94,10 @@ class Killed:
 
 
 class Tracer:
-    """Runs commands with a kill at a point; `place` holds its `git` and its logs."""
+    """Runs commands with a kill at a point; `place` holds its `git` and its logs, `temporary` is TMPDIR."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, temporary: Path) -> None:
+        self._temporary = temporary
         self._logs = place / "logs"
         self._bin = place / "bin"
         self._real = Path(kit.git(Path("/"), "--exec-path"))
@@ -173,6 +175,7 @@ class Tracer:
             "PATH": f"{self._bin}{os.pathsep}{os.environ['PATH']}",
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONHASHSEED": "0",
+            "TMPDIR": str(self._temporary),
         }
 
 
@@ -199,11 +202,13 @@ def _counts(number: int, call: str, arguments: str, hits: Hits) -> bool:
         return False
     if call == "exit_group":
         return number > 0 and hits is Hits.PROCESS
+    if _FAILED.search(arguments):
+        return False
     if call in ("open", "openat", "creat"):
         return bool(call == "creat" or _MADE.search(arguments)) and not _elsewhere(arguments)
     if call in ("write", "pwrite64", "pwritev", "writev", "sendfile", "copy_file_range"):
         into = _INTO.match(arguments)
-        return into is not None and not into[1].startswith(_NO_FILE)
+        return into is not None and not into[1].startswith(_NO_FILE) and not into[1].endswith("/logs/said")
     return not _elsewhere(arguments)
 
 

@@ -69,8 +69,9 @@ def test_a_name_that_is_no_text_is_refused_like_any_other(repository: Path) -> N
     name = os.fsdecode(b"caf\xe9.txt")
     tasks.write(worktree, {name: "x\n"})
 
-    error = tasks.refused(done(worktree), "DIRTY_WORKTREE", 10)
+    refusal = kit.conductor("done", "--json", cwd=worktree, env={"PYTHONIOENCODING": "utf-8:strict"})
 
+    error = tasks.refused(refusal, "DIRTY_WORKTREE", 10)
     assert len(error["files"]) == 1
     assert (worktree / name).read_text() == "x\n"
 

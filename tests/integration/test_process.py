@@ -340,6 +340,22 @@ def test_a_group_whose_number_went_to_strangers_is_left_alone(tmp_path: Path, en
     assert end_group(stranger.pid, RUN, grace=5, leader=stranger) == (stranger,)
 
 
+def test_a_child_of_ours_that_cleared_its_environment_is_ended(tmp_path: Path, environment: dict[str, str]) -> None:
+    process = detach(["sleep", "600"], cwd=tmp_path, environment=environment, log=tmp_path / "log")
+
+    assert end_group(process.pid, RUN, grace=5) == (process,)
+
+
+def test_what_cleared_its_environment_is_ended_with_its_group_also_when_the_leader_is_gone(
+    tmp_path: Path, start: Start
+) -> None:
+    agent = start("env -i sh -c 'echo $$ > bare; exec sleep 600' & sleep 600 & exit 0")
+    bare = agent.pid_in(tmp_path / "bare")
+    agent.child.wait()
+
+    assert bare in end_group(agent.child.pid, RUN, grace=5)
+
+
 def test_ending_a_run_from_within_it_spares_the_caller_and_its_ancestors(tmp_path: Path, start: Start) -> None:
     stop = tmp_path / "stop.py"
     stop.write_text(
@@ -380,13 +396,28 @@ def test_a_signal_has_its_name(code: int, name: str | None) -> None:
 def test_a_gate_returns_its_exit_code_and_logs_both_streams(tmp_path: Path, environment: dict[str, str]) -> None:
     log = tmp_path / "gate.log"
     code, took = run_limited(
-        "echo out; echo err >&2; cat; exit 3", cwd=tmp_path, environment=environment, log=log, seconds=60
+        "echo out; echo err >&2; exit 3", cwd=tmp_path, environment=environment, log=log, seconds=60
     )
 
     assert code == 3
     assert took > 0
     assert log.read_text() == "out\nerr\n"
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
+
+
+def test_a_gate_reads_nothing_of_what_is_typed(tmp_path: Path, environment: dict[str, str]) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"typed\n")
+    os.close(writer)
+    ours = os.dup(0)
+    os.dup2(reader, 0)
+    try:
+        run_limited("cat", cwd=tmp_path, environment=environment, log=tmp_path / "log", seconds=60)
+        assert os.read(0, 100) == b"typed\n"
+    finally:
+        os.dup2(ours, 0)
+        os.close(ours)
+        os.close(reader)
 
 
 def test_a_gate_that_a_signal_ended_says_so(tmp_path: Path, environment: dict[str, str]) -> None:

@@ -97,7 +97,7 @@ def landed(done: Completed, outcome: str = "LANDED") -> dict[str, Any]:
 
 
 def refused(done: Completed, code: str, exit_code: int) -> dict[str, Any]:
-    """Assert that a command refused with `code` and `exit_code`; returns its `error` document."""
+    """Assert that a command refused with `code` and `exit_code` and a hint; returns its `error` document."""
     assert done.code == exit_code, done
     error: dict[str, Any] = done.document["error"]
     assert error["code"] == code

@@ -88,6 +88,7 @@ MESSAGES = st.builds(
     msg_id=st.just(ID),
     ts=st.just("2026-11-20T11:35:02.123456789Z"),
     extra=st.dictionaries(NEW_KEYS, TREES, max_size=2),
+    recovered=st.just(False),
 )
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from conductor_git.decoder import Damage
 from conductor_git.message import Message
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """What `verify` found. `damage` holds the first places of `damaged`; `torn` is where an incomplete message begins
     at the end of the bus, which the next writer moves to the quarantine."""
 

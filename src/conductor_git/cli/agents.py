@@ -7,7 +7,7 @@ import typer
 from conductor_git.cli.documents import task_document
 from conductor_git.cli.here import here
 from conductor_git.cli.options import Json, Task, panel
-from conductor_git.cli.output import document, narrate, say
+from conductor_git.cli.output import answer, document, narrate
 from conductor_git.run import utcnow
 
 app = typer.Typer()
@@ -25,7 +25,7 @@ def stop(task: Task, as_json: Json = False) -> None:
     if as_json:
         document(task=task_document(run), stopped=was_running)
         return
-    say(f"{task_id} {run.state}")
+    answer(f"{task_id} {run.state}")
     narrate(
         "✓" if was_running else "○", f"the agent of {task_id} " + ("was stopped" if was_running else "was not running")
     )

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from conductor_git.cli import posting
+from conductor_git.cli import messages, posting
+from conductor_git.cli.messages import rendered
 from conductor_git.cli.options import Json, panel
-from conductor_git.cli.output import coloured, document, narrate, printable, say
+from conductor_git.cli.output import document, narrate, say
 from conductor_git.errors import BusDamaged
-from conductor_git.message import Message, message_document
+from conductor_git.message import message_document
 from conductor_git.names import parse_task_id
 
 app = typer.Typer(
@@ -61,15 +62,7 @@ def read(
     as_json: Json = False,
 ) -> None:
     """Print messages, oldest first."""
-    log, _ = posting.open_bus(bus)
-    task_id = parse_task_id(task) if task else None
-    types = tuple(kind or ())
-    found = log.tail(tail, types, task_id) if tail else log.read(since, limit, types, task_id)
-    if as_json:
-        document(messages=[message_document(message) for message in found])
-        return
-    for message in found:
-        say(rendered(message))
+    messages.read(since=since, tail=tail, limit=limit, kinds=kind or (), task=task, bus=bus, as_json=as_json)
 
 
 @app.command(epilog="Example: conductor-git bus follow --task fix-login")
@@ -116,15 +109,3 @@ def verify(bus: BusOption = None, as_json: Json = False) -> None:
     say(f"{report.messages} messages, all whole and in order")
     if report.torn is not None:
         narrate("○", f"an unfinished message at the end (byte {report.torn}) goes to the quarantine at the next post")
-
-
-_COLOURS = {"ERROR": "31", "RUN_CRASH": "31", "BOUNCED": "33", "REVIEW": "33", "LANDED": "32", "STATE": "36"}
-
-
-def rendered(message: Message) -> str:
-    """A message as one block: time, type and task on the first line, further lines of the body indented."""
-    clock = message.ts[11:19] or "--:--:--"
-    kind = coloured(message.type.ljust(9), _COLOURS.get(message.type, "34"), sys.stdout)
-    first, *rest = message.body.split("\n") if message.body else [""]
-    head = f"{clock}  {kind}  {message.task_id or '-'}  {first}".rstrip()
-    return "\n".join([head, *(f"          {printable(line)}".rstrip() for line in rest)])

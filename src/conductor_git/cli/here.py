@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conductor_git import journal
-from conductor_git.actor import COORDINATOR, Actor
+from conductor_git.actor import COORDINATOR, Actor, worker
 from conductor_git.cli.output import narrate
 from conductor_git.context import WorkerContext
 from conductor_git.environment import inherited, variable
-from conductor_git.errors import BadContext, BadInput, NoContext, StateUnwritable
+from conductor_git.errors import BadContext, BadInput, ConductorError, NoContext
 from conductor_git.identity import find_context
 from conductor_git.names import TaskId, parse_task_id
 from conductor_git.project import Project, open_project, project_at
@@ -69,7 +69,7 @@ def context_here() -> WorkerContext | None:
 
 
 def actor_of(context: WorkerContext) -> Actor:
-    return Actor(context.task_id, context.task_id, context.generation)
+    return worker(context.task_id, context.generation, inherited())
 
 
 def mend(project: Project) -> None:
@@ -81,12 +81,12 @@ def mend(project: Project) -> None:
     try:
         for task_id in recover(project, at=utcnow()):
             narrate("○", f"an interrupted command on {task_id} was mended")
-    except StateUnwritable as unwritable:
-        narrate("▲", f"an interrupted command could not be mended: {unwritable.message}")
+    except ConductorError as refused:
+        # One task's trouble breaks no other task's command; it is tried again by the next one.
+        narrate("▲", f"an interrupted command could not be mended: {refused.message}")
 
 
 def reviewer(place: Here, named: str | None) -> Actor:
     """Who reviews: `--as`, else the git user; a worker keeps its identity, so that it cannot review itself."""
     name = named or place.project.git.run("config", "--get", "user.name", ok=(0, 1)).text or variable("USER")
-    worker = place.actor
-    return Actor(name or "coordinator", worker.worker, worker.generation)
+    return Actor(name or "coordinator", place.actor.worker, place.actor.generation)

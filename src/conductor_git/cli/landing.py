@@ -49,7 +49,13 @@ def _answer(landed: Landed, dry_run: bool, as_json: bool) -> None:
             merge_commit=run.merge_commit,
         )
     if as_json:
-        document(outcome=str(landed.outcome), dry_run=dry_run, files=list(landed.paths), task=task_document(run))
+        document(
+            outcome=str(landed.outcome),
+            dry_run=dry_run,
+            files=list(landed.paths),
+            cleanup=None if landed.fate is None else _fate_document(landed.fate),
+            task=task_document(run),
+        )
         return
     if dry_run:
         say(f"{run.task_id} would land on {run.target} with {len(landed.paths)} changed files")
@@ -59,6 +65,15 @@ def _answer(landed: Landed, dry_run: bool, as_json: bool) -> None:
     narrate("✓", f"{run.task_id} {before} on {run.target} as {short(run.merge_commit)}")
     if landed.fate is not None:
         _tell_fate(run, landed.fate)
+
+
+def _fate_document(fate: Fate) -> dict[str, bool | str | None]:
+    return {
+        "worktree_removed": fate.worktree_removed,
+        "branch_deleted": fate.branch_deleted,
+        "salvage": (fate.salvage.ref if fate.salvage else "") or fate.kept_commits or None,
+        "kept_because": fate.kept_because or None,
+    }
 
 
 def _tell_fate(run: Run, fate: Fate) -> None:

@@ -25,4 +25,5 @@ def panel(name: str) -> str:
         "look": "Look",
         "bus": "Talk",
         "care": "Care",
+        "try": "Try",
     }[name]

@@ -17,7 +17,18 @@ def document(**content: Any) -> None:
     """Print one JSON document, with the schema number first."""
     import json
 
-    print(json.dumps({"schema": SCHEMA, **content}, ensure_ascii=False, default=str))
+    answer = {"schema": SCHEMA, **content}
+    text = json.dumps(answer, ensure_ascii=False, default=str)
+    # A file name need not be text. JSON has an escape for the bytes that are none, and standard output has not.
+    print(text if _is_text(text) else json.dumps(answer, default=str))
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def say(text: str) -> None:
@@ -25,9 +36,20 @@ def say(text: str) -> None:
     print(printable(text) if sys.stdout.isatty() else text)
 
 
+def answer(text: str) -> None:
+    """The answer of a command that narrates it as well: for pipes and files. A person at a terminal reads it once."""
+    if not (sys.stdout.isatty() and sys.stderr.isatty()):
+        say(text)
+
+
 def narrate(symbol: str, text: str) -> None:
     """One line of narration: ✓ done, ◎ doing, ○ info, ▲ warning, ✗ error, ↳ hint."""
     print(f"{coloured(symbol, _COLOURS[symbol], sys.stderr)} {printable(text)}", file=sys.stderr)
+
+
+def symbol_colour(symbol: str) -> str | None:
+    """The colour of a narration symbol; None for any other text."""
+    return _COLOURS.get(symbol)
 
 
 def coloured(text: str, code: str, stream: TextIO) -> str:
@@ -84,6 +106,16 @@ def age(seconds: float) -> str:
         if whole >= length:
             return f"{whole // length}{unit}"
     return f"{whole}s"
+
+
+def took(seconds: float) -> str:
+    """How long something took, for people."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def plain(values: Mapping[str, str | None]) -> str:

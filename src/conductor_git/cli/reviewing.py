@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
+from conductor_git.cli import texts
 from conductor_git.cli.documents import task_document
-from conductor_git.cli.here import here, onlooker, reviewer
+from conductor_git.cli.here import here, reviewer
 from conductor_git.cli.options import As, Json, Task, TaskHere, panel
-from conductor_git.cli.output import document, narrate, page, say
+from conductor_git.cli.output import document, narrate, say
 from conductor_git.names import short
 from conductor_git.run import Run, State, utcnow
 
@@ -86,18 +86,4 @@ def diff(
     as_json: Json = False,
 ) -> None:
     """Show what landing would bring: from the merge base to the task's head."""
-    from conductor_git.workflow.diff import Form
-    from conductor_git.workflow.diff import diff as compare
-
-    place = onlooker()
-    task_id = place.task(task)
-    form = Form.NAMES if name_only else Form.STAT if stat else Form.PATCH
-    found = compare(place.project, task_id, form, colour=sys.stdout.isatty() and not as_json)
-    if as_json:
-        document(
-            task_id=task_id, base_commit=found.base, head_commit=found.head, files=list(found.files), diff=found.text
-        )
-    elif sys.stdout.isatty() and form is Form.PATCH:
-        page(found.text)
-    else:
-        print(found.text, end="")
+    texts.diff(task=task, stat=stat, name_only=name_only, as_json=as_json)

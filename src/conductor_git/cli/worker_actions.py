@@ -7,20 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conductor_git import durable
-from conductor_git.actor import COORDINATOR, Actor
+from conductor_git.actor import COORDINATOR, worker
 from conductor_git.cli.output import document, plain, say
 from conductor_git.context import WorkerContext
 from conductor_git.context import document as context_document
 from conductor_git.environment import inherited
-from conductor_git.errors import BadInput, NoContext, NotARepository
+from conductor_git.errors import BadInput, NoContext, NotARepository, NotFound
 from conductor_git.gitdir import common_dir_of
 from conductor_git.identity import find_context
 from conductor_git.layout import CONTEXT_NAME, Layout
 from conductor_git.names import parse_task_id
 from conductor_git.workflow.beat import beat
+from conductor_git.workflow.glance import glance
 
 if TYPE_CHECKING:
     from conductor_git.bus.file import FileBus
+    from conductor_git.message import Message
 
 _NEWS = 10
 
@@ -31,7 +33,7 @@ def heartbeat(*, task: str | None = None, note: str | None = None, as_json: bool
     if task is None and context is None:
         raise BadInput("which TASK? it can be left out only inside a worker's worktree", hint="conductor-git status")
     task_id = parse_task_id(task) if task is not None else context.task_id  # type: ignore[union-attr]
-    actor = Actor(context.task_id, context.task_id, context.generation) if context else COORDINATOR
+    actor = worker(context.task_id, context.generation, inherited()) if context else COORDINATOR
     project_id = context.project_id if context else layout.common_dir.parent.name
     beat(layout, lambda: _bus(layout), task_id, by=actor, project_id=project_id, note=note)
     if as_json:
@@ -94,8 +96,8 @@ def _say_all(context: WorkerContext, facts: dict[str, Any], as_json: bool) -> No
     layout = Layout(context.state_dir.parent)
     bus = _bus(layout)
     prompt = _prompt(layout, context)
-    state = _state(bus, context)
-    reviews = bus.tail(_NEWS, types=("REVIEW",), task_id=context.task_id)
+    state = _state(layout, context)
+    reviews = _reviews(bus, layout, context)
     news = bus.tail(_NEWS)
     if as_json:
         from conductor_git.message import message_document
@@ -127,6 +129,15 @@ def _say_all(context: WorkerContext, facts: dict[str, Any], as_json: bool) -> No
     )
 
 
+def _reviews(bus: FileBus, layout: Layout, context: WorkerContext) -> list[Message]:
+    """The newest reviews as the bus tells them; looked for only where there are some, and no more than there are."""
+    try:
+        count = sum(path.suffix == ".yaml" for path in layout.reviews(context.task_id).iterdir())
+    except FileNotFoundError:
+        return []
+    return bus.tail(min(_NEWS, count), types=("REVIEW",), task_id=context.task_id)
+
+
 def _section(title: str, text: str) -> None:
     if text:
         say(f"\n{title}\n{text}")
@@ -139,7 +150,8 @@ def _prompt(layout: Layout, context: WorkerContext) -> str:
         return ""
 
 
-def _state(bus: FileBus, context: WorkerContext) -> str:
-    """The task's state as the bus tells it: what `run-info.yaml` says, without its YAML on the hot path."""
-    told = bus.tail(1, types=("STATE",), task_id=context.task_id)
-    return told[-1].meta.get("to", "") if told else ""
+def _state(layout: Layout, context: WorkerContext) -> str:
+    try:
+        return glance(layout, context.task_id, "state")
+    except NotFound:
+        return ""

@@ -184,11 +184,22 @@ def _fail(project: Project, run: Run, attempt: Attempt) -> None:
 
 
 def _warn_of_escape(project: Project, run: Run, attempt: Attempt, before: Fingerprint) -> None:
-    changed = before.differs(fingerprint(project.git, project.layout, project.repository))
+    after = fingerprint(project.git, project.layout, project.repository)
+    changed = before.differs(after, _landings(project))
     if changed:
         words = f"ESCAPE: {project.repository} changed while {run.task_id} ran: {', '.join(changed[:20])}"
         message = message_of(run, "ERROR", words, {"warning": "ESCAPE"}, attempt.run_id)
         project.bus.append(message)
+
+
+def _landings(project: Project) -> dict[str, str]:
+    """Target before → what landed there, of every landing on record."""
+    landings = (run.landing for run in project.runs.scan() if isinstance(run, Run))
+    return {
+        landing.target_before: landing.merge_commit
+        for landing in landings
+        if landing and landing.target_before and landing.merge_commit
+    }
 
 
 def _post(project: Project, run: Run, kind: str, words: str, attempt: Attempt) -> None:

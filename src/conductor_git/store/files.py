@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from conductor_git import durable, strictyaml
-from conductor_git.errors import BadRecord, NotFound, TaskExists, TooLarge
+from conductor_git.errors import BadRecord, NotFound, TaskExists, TooLarge, UnsafePath
 from conductor_git.layout import Layout
 from conductor_git.names import TaskId
 from conductor_git.record import BadField, from_tree, to_tree
@@ -100,7 +100,7 @@ def _tree(path: Path, task_id: TaskId) -> Any:
         raise unknown_task(task_id) from missing
     except strictyaml.BadYaml as bad:
         raise _bad(path, task_id, f"line {bad.line}, column {bad.column}: {bad.reason}") from bad
-    except (OSError, TooLarge) as unreadable:
+    except (OSError, TooLarge, UnsafePath) as unreadable:
         raise _bad(path, task_id, str(unreadable)) from unreadable
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from conductor_git import durable, strictyaml
-from conductor_git.errors import BadRecord, TooLarge
+from conductor_git.errors import BadRecord, TooLarge, UnsafePath
 from conductor_git.layout import Layout
 from conductor_git.names import TaskId
 from conductor_git.review import Review, from_tree, to_tree
@@ -50,7 +50,7 @@ class FileReviews:
 def _read(path: Path, task_id: TaskId) -> Review:
     try:
         return from_tree(strictyaml.read(durable.read_regular(path, MAX_BYTES), limit=MAX_BYTES))
-    except (OSError, ValueError, TooLarge) as bad:
+    except (OSError, ValueError, TooLarge, UnsafePath) as bad:
         raise BadRecord(
             f"a review of {task_id} cannot be read: {path}: {bad}",
             hint=f"conductor-git bus read --task {task_id} --type REVIEW",

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from conductor_git import durable
 from conductor_git.actor import Actor
-from conductor_git.errors import NotFound, StaleGeneration
+from conductor_git.errors import StaleGeneration
 from conductor_git.heartbeat import touch
 from conductor_git.layout import Layout
 from conductor_git.names import TaskId
+from conductor_git.workflow.glance import glance
 
 if TYPE_CHECKING:
     from conductor_git.bus.base import Bus
-
-_GENERATION: Final = re.compile(rb"^generation: '?(\d+)", re.MULTILINE)
 
 
 def beat(
@@ -26,11 +23,7 @@ def beat(
 
     The file is touched and never written, so a beat costs no flush. The record is only searched for its generation.
     """
-    try:
-        record = durable.read_regular(layout.run_info(task_id), 64 * 1024)
-    except (FileNotFoundError, NotADirectoryError):
-        raise NotFound(f"there is no task {task_id}", hint="conductor-git status --all", task_id=task_id) from None
-    current = int(found[1]) if (found := _GENERATION.search(record)) else 1
+    current = int(glance(layout, task_id, "generation") or 1)
     claimed = by.generation_for(task_id)
     if claimed is not None and claimed < current:
         raise StaleGeneration(

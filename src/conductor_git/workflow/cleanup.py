@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from conductor_git import integration, worktree
+from conductor_git import configguard, integration, worktree
 from conductor_git.errors import ConductorError
 from conductor_git.history import is_contained, tip_of
 from conductor_git.layout import CONTEXT_NAME
@@ -32,8 +32,7 @@ def clean_up(project: Project, run: Run, *, at: datetime) -> Fate:
     """Remove what a landed task does not need any more. Safe to repeat; a refusal leaves things and says why."""
     try:
         kept = remove_worktree(project, run, at=at)
-        # A salvage has the branch's tip as its parent, so it keeps the commits as well.
-        commits = kept.ref if kept and kept.ref else _keep_commits(project, run, at)
+        commits = _keep_commits(project, run, kept, at)
         fate = Fate(True, _delete_branch(project, run), kept, commits)
     except ConductorError as refused:
         fate = Fate(not Path(run.worktree).exists(), False, kept_because=refused.message)
@@ -57,7 +56,7 @@ def remove_worktree(project: Project, run: Run, *, at: datetime) -> Salvage | No
         project.git.run("worktree", "prune")
         return None
     worktree.require_removable(path, path.parent, project.repository)
-    looking = integration.opened(project.layout, project.git)
+    looking = configguard.filtering(integration.opened(project.layout, project.git), project.layout, run.task_id)
     kept = salvage(looking, project.git, project.layout, run.task_id, path, at=at)
     if kept is not None:
         _tell(project, run, kept)
@@ -75,14 +74,17 @@ def _tell(project: Project, run: Run, kept: Salvage) -> None:
     project.bus.append(message_of(run, "FACT", words, {"salvage": kept.ref} if kept.ref else {}))
 
 
-def _keep_commits(project: Project, run: Run, at: datetime) -> str:
+def _keep_commits(project: Project, run: Run, kept: Salvage | None, at: datetime) -> str:
     """Squashed or rebased, the approved commit itself is not on the target, so a salvage ref goes on holding it."""
     tip = tip_of(project.git, run.branch_ref)
     if tip is None or tip != run.head_commit or run.merge_commit is None:
         return ""
     if is_contained(project.git, tip, run.merge_commit):
         return ""
-    return keep_commit(project.git, run.task_id, tip, at=at).ref
+    if kept and kept.ref and is_contained(project.git, tip, kept.commit):
+        return kept.ref  # the worktree's HEAD, which a salvage has as its parent, need not have been on the branch
+    # The name of a salvage ref is its time, and the worktree's own salvage may have this one.
+    return keep_commit(project.git, run.task_id, tip, at=at + timedelta(microseconds=1)).ref
 
 
 def _delete_branch(project: Project, run: Run) -> bool:

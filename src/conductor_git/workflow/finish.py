@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from conductor_git import integration, journal, worktree
+from conductor_git import configguard, integration, journal, worktree
 from conductor_git.actor import Actor
 from conductor_git.errors import DirtyWorktree, GitFailed, HookRefused, NotFound, NothingToReview
 from conductor_git.gitcmd import Git
@@ -73,7 +73,7 @@ def _clean_tip(project: Project, run: Run, wip: bool) -> CommitId:
     tip = tip_of(project.git, run.branch_ref)
     if tip is None:
         raise NotFound(f"the branch {run.branch} is gone", hint="git reflog --all", branch=run.branch)
-    looking = integration.opened(project.layout, project.git)
+    looking = configguard.filtering(integration.opened(project.layout, project.git), project.layout, run.task_id)
     files = worktree.uncommitted(looking, project.layout, path, tip)
     if files and not wip:
         raise _dirty(run, files)

@@ -12,7 +12,7 @@ from conductor_git.history import is_contained, tip_of
 from conductor_git.names import short
 from conductor_git.project import Project
 from conductor_git.run import Event, Landing, Outcome, Phase, Run
-from conductor_git.transition import message_of, move, note
+from conductor_git.transition import following, message_of, move, note
 
 _NOTE_LIMIT = 2000
 
@@ -23,7 +23,11 @@ def complete(project: Project, run: Run, landing: Landing, outcome: Outcome, *, 
     tip = tip_of(project.git, run.target_ref)
     assert commit is not None
     if tip is None or (tip != commit and not is_contained(project.git, commit, tip)):
-        raise GitFailed(f"{run.target} does not hold {short(commit)} after the landing", task_id=run.task_id)
+        raise GitFailed(
+            f"{run.target} does not hold {short(commit)} after the landing: somebody moved it back",
+            hint=f"conductor-git merge {run.task_id}",
+            task_id=run.task_id,
+        )
     durable.sync_filesystem(project.layout.common_dir)
     ended = replace(landing, phase=Phase.CLEANUP if landing.cleanup else Phase.ENDED, outcome=outcome)
     run = move(
@@ -35,7 +39,8 @@ def complete(project: Project, run: Run, landing: Landing, outcome: Outcome, *, 
         commit=commit,
         also=lambda now: replace(now, merge_commit=commit, landing=ended),
     )
-    tell_outcome(project, run)
+    with following(run):
+        tell_outcome(project, run)
     return run
 
 
@@ -52,7 +57,8 @@ def bounce(project: Project, run: Run, landing: Landing, outcome: Outcome, why: 
         note=why[:_NOTE_LIMIT],
         also=lambda now: replace(now, approved_commit=None, landing=ended),
     )
-    tell_outcome(project, run)
+    with following(run):
+        tell_outcome(project, run)
     return run
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from conductor_git import gitlocks, integration, journal, worktree
 from conductor_git.actor import COORDINATOR
-from conductor_git.errors import BadRecord, LockTimeout
+from conductor_git.errors import BadRecord, ConductorError, LockTimeout
 from conductor_git.history import is_contained, tip_of
 from conductor_git.journal import Intent
 from conductor_git.landing import checkout as checkouts
@@ -33,18 +33,31 @@ def recover(project: Project, *, at: datetime) -> tuple[TaskId, ...]:
     """Mend every operation that was killed; returns the tasks mended. Costs one directory read where none was.
 
     An operation that is alive is left alone (its lock is held). Any number of processes may call this at once, and a
-    kill in here is mended by the next one.
+    kill in here is mended by the next one. What cannot be mended keeps none of the others from it; the first of such
+    refusals is raised at the end.
     """
-    mended = []
+    mended: list[TaskId] = []
+    refused: list[ConductorError] = []
     for task_id in journal.pending(project.layout):
-        with journal.interrupted(project.layout, task_id) as found, suppress(BadRecord):
-            if found is None:
-                continue
-            intent, held = found
-            _mend(project.holding(held), intent, at)
-            journal.forget(project.layout, task_id)
-            mended.append(task_id)
+        try:
+            mended += [task_id] if _mended(project, task_id, at) else []
+        except BadRecord:
+            continue  # its own commands say so
+        except ConductorError as trouble:
+            refused.append(trouble)
+    if refused:
+        raise refused[0]
     return tuple(mended)
+
+
+def _mended(project: Project, task_id: TaskId, at: datetime) -> bool:
+    with journal.interrupted(project.layout, task_id) as found:
+        if found is None:
+            return False
+        intent, held = found
+        _mend(project.holding(held), intent, at)
+        journal.forget(project.layout, task_id)
+        return True
 
 
 def _mend(project: Project, intent: Intent, at: datetime) -> None:
@@ -52,7 +65,7 @@ def _mend(project: Project, intent: Intent, at: datetime) -> None:
     _drop_temporary_files(project.layout.task(task_id))
     if not project.layout.run_info(task_id).exists():
         if intent.verb == "spawn":
-            remove_half_made(project, task_id, intent.facts)
+            remove_half_made(project, task_id, intent.facts, killed=True)
         return
     run = project.runs.get(task_id)
     _free_locks(project, run)

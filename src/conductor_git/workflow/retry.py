@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from conductor_git import integration, journal, worktree
+from conductor_git import configguard, integration, journal, worktree
 from conductor_git.actor import Actor
 from conductor_git.errors import BaseNotFound, NotFound
 from conductor_git.history import tip_of
@@ -40,6 +40,8 @@ def retry(
         kept = _start_over(project, run, at) if reset else None
         base = _base_after(project, run) if reset else run.base_commit
         _see_to_worktree(project, run)
+        # Before the record: a kill between the two leaves a context that is ahead, and no worker is refused for that.
+        write_context(project, replace(run, generation=run.generation + 1, base_commit=base))
         run = move(
             project,
             task_id,
@@ -57,7 +59,6 @@ def retry(
                 landing=None,
             ),
         )
-        write_context(project, run)
     return (launch(project, run) if run.command else run), kept
 
 
@@ -72,7 +73,7 @@ def _start_over(project: Project, run: Run, at: datetime) -> Salvage | None:
     base, tip, path = _base_after(project, run), tip_of(project.git, run.branch_ref), Path(run.worktree)
     kept = None
     if path.is_dir():
-        looking = integration.opened(project.layout, project.git)
+        looking = configguard.filtering(integration.opened(project.layout, project.git), project.layout, run.task_id)
         kept = salvage(looking, project.git, project.layout, run.task_id, path, at=at, keep_head=tip != base)
     elif tip is not None and tip != base:
         kept = keep_commit(project.git, run.task_id, tip, at=at)

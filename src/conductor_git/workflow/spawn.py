@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from conductor_git import configguard, durable, journal, worktree
@@ -19,9 +19,11 @@ from conductor_git.errors import (
     BaseNotFound,
     BranchExists,
     ConductorError,
+    GitFailed,
     NotFound,
     PathExists,
     TaskExists,
+    Unfinished,
     UnsafePath,
 )
 from conductor_git.history import tip_of
@@ -180,6 +182,7 @@ def spawn(project: Project, wanted: Plan, *, by: Actor, at: datetime, start_agen
         "new_branch": wanted.new_branch,
         "base_commit": wanted.base_commit,
         "worktree": str(wanted.worktree),
+        "new_directories": [str(parent) for parent in wanted.worktree.parents if not parent.exists()],
     }
     run = _made(project, wanted, facts, by, at)
     return launch(project, run) if run.command and start_agent else run
@@ -190,13 +193,49 @@ def _made(project: Project, wanted: Plan, facts: dict[str, Any], by: Actor, at: 
         if project.layout.run_info(wanted.task_id).exists():
             raise _exists(wanted.task_id)
         if os.path.lexists(wanted.worktree) or _branch_taken(project, wanted):
-            raise PathExists(f"{wanted.worktree} or its branch was made meanwhile", path=str(wanted.worktree))
+            raise PathExists(
+                f"{wanted.worktree} or its branch was made meanwhile",
+                hint="git worktree list",
+                path=str(wanted.worktree),
+            )
         holding = project.holding(held)
         try:
             return _make(holding, wanted, by, at)
-        except (ConductorError, OSError):
-            remove_half_made(holding, wanted.task_id, facts)
+        except (ConductorError, OSError) as failed:
+            # A git that ended by itself has freed its locks; one that a signal ended has not.
+            killed = isinstance(failed, GitFailed) and failed.facts.get("git_exit_code", 0) < 0
+            _take_back(holding, wanted, facts, failed, killed=killed)
+            _refuse_branch_in_the_way(holding, wanted)
             raise
+
+
+def _take_back(
+    project: Project, wanted: Plan, facts: dict[str, Any], failed: ConductorError | OSError, *, killed: bool
+) -> None:
+    try:
+        remove_half_made(project, wanted.task_id, facts, killed=killed)
+    except (ConductorError, OSError) as stuck:
+        raise Unfinished(
+            f"{wanted.task_id} could not be made ({failed}), and what was made of it could not be removed ({stuck}); "
+            "the next command does it",
+            hint="conductor-git status",
+            task_id=wanted.task_id,
+        ) from failed
+
+
+def _refuse_branch_in_the_way(project: Project, wanted: Plan) -> None:
+    """git keeps branches as files and directories, so `a` and `a/b` exclude each other; asked once a spawn failed."""
+    above = [f"refs/heads/{parent}" for parent in PurePosixPath(wanted.branch).parents][:-1]
+    below = f"refs/heads/{wanted.branch}/"
+    listed = project.git.run("for-each-ref", "--format=%(refname)", *above, below).lines
+    for ref in listed:
+        if ref in above or ref.startswith(below):
+            branch = ref.removeprefix("refs/heads/")
+            raise BranchExists(
+                f"the branch {branch} exists, and git cannot have {wanted.branch} beside it",
+                hint=f"git branch --list --verbose {shlex.quote(branch)}",
+                branch=branch,
+            )
 
 
 def _branch_taken(project: Project, wanted: Plan) -> bool:
