@@ -58,7 +58,7 @@ def decode(data: bytes, origin: str = ".worker-ctx.json") -> WorkerContext:
     try:
         return _context(_parsed(data))
     except _Wrong as wrong:
-        raise BadContext(f"{origin}: {wrong}", hint="conductor-git doctor", path=origin) from wrong
+        raise BadContext(f"{origin}: {wrong}", hint="conductor-git status", path=origin) from wrong
 
 
 def encode(context: WorkerContext) -> bytes:

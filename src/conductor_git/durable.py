@@ -87,6 +87,34 @@ def write_through(path: Path, data: bytes) -> None:
         _rename_into(path, data, 0o644, flush=None)
 
 
+def count_up(path: Path) -> int:
+    """The next number of the counter in the file `path`, from 1; call it with a lock held.
+
+    Written in place and not flushed: the numbers that a power cut takes back are of processes that are gone too.
+    """
+    with _unwritable(path):
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | _OPEN, 0o600)
+        try:
+            number = 1 + int(os.pread(fd, 64, 0).strip(b"\0\n") or 0)
+            write_all(fd, b"%020d\n" % number)
+        finally:
+            os.close(fd)
+    return number
+
+
+def drop_temporaries(path: Path) -> None:
+    """Remove what a killed `replace` or `write_through` of `path` left beside it.
+
+    Call it with the lock held that guards the writes of `path`: a living writer's file would go too.
+    """
+    start = f".{path.name}."
+    for leftover in path.parent.glob(".*.tmp"):
+        # Exactly what `_rename_into` makes: `a` must not take the temporary files of `a.json` for its own.
+        writer = leftover.name.removeprefix(start).removesuffix(".tmp")
+        if leftover.name.startswith(start) and writer.replace("-", "", 1).isdigit():
+            leftover.unlink(missing_ok=True)
+
+
 def make_directory(path: Path) -> None:
     """Make `path` and its missing parents; each new directory is durable in its parent when this returns."""
     with _unwritable(path):
@@ -297,15 +325,17 @@ def _say_holder(fd: int, purpose: str) -> None:
     said = {"pid": os.getpid(), "purpose": purpose, "since": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
     # A full disk must not cost the lock: the text is for people.
     with suppress(OSError):
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, json.dumps(said).encode() + b"\n", 0)
+        text = json.dumps(said).encode() + b"\n"
+        # In this order: a file that was cut to nothing is brought to the disk by ext4 when it is closed.
+        os.pwrite(fd, text, 0)
+        os.ftruncate(fd, len(text))
 
 
 def _said_holder(fd: int) -> str:
     import json
 
     try:
-        said = json.loads(os.pread(fd, 4096, 0))
+        said = json.loads(os.pread(fd, 4096, 0).partition(b"\n")[0])
         return f"process {said['pid']} ({said['purpose'] or 'no purpose told'}, since {said['since']})"
     except (OSError, ValueError, KeyError, TypeError):
         return ""

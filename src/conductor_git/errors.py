@@ -61,6 +61,16 @@ class GitFailed(ConductorError):
     code = "GIT_FAILED"
 
 
+class GitKilled(GitFailed):
+    """A git process of ours was ended by a signal, so what it was at may be half done and its locks still lie there.
+
+    Nobody undoes that on the spot: the intent stays in the journal, and the next command mends it as after a kill of
+    our own.
+    """
+
+    code = "GIT_KILLED"
+
+
 class StateUnwritable(ConductorError):
     """The state directory refused a write: read-only, no space, no permission."""
 

@@ -13,7 +13,6 @@ from conductor_git.gitcmd import Git
 from conductor_git.history import tip_of
 from conductor_git.layout import Layout
 
-
 _MOVING_SECONDS: Final = 3.0
 """How long a landing, or a person's git command, may hold the checkout's index before we look all the same."""
 

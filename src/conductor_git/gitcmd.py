@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from conductor_git.environment import inherited, without_git
-from conductor_git.errors import GitFailed
+from conductor_git.errors import GitFailed, GitKilled
 
 _DURABLE: Final = {
     # With git's defaults a power cut left acknowledged landings corrupt in 6 of 6 trials, with this in 0 of 368.
@@ -94,11 +94,13 @@ class Git:
                 f"git could not be run in {self.cwd}: {missing.strerror}", hint="git --version", directory=str(self.cwd)
             ) from missing
         except subprocess.TimeoutExpired as late:
-            raise GitFailed(
-                f"`git {arguments[0]}` did not end within {seconds:.0f} s", command=list(arguments)
+            raise GitKilled(
+                f"`git {arguments[0]}` did not end within {seconds:.0f} s and was killed",
+                hint="conductor-git status",
+                command=list(arguments),
             ) from late
         if done.returncode not in ok:
-            raise failed(arguments, done.returncode, done.stderr)
+            raise failed(arguments, done.returncode, done.stderr, own=not self.hooks)
         return GitDone(done.returncode, done.stdout, done.stderr)
 
     def environment(self) -> dict[str, str]:
@@ -133,12 +135,14 @@ def durable_config() -> Mapping[str, str]:
     return _DURABLE
 
 
-def failed(arguments: tuple[str, ...], code: int, stderr: bytes) -> GitFailed:
+def failed(arguments: tuple[str, ...], code: int, stderr: bytes, *, own: bool = True) -> GitFailed:
+    """The error for a git process that ended with `code`; `own` says that all its children were git's own, no hooks."""
     said = stderr.decode("utf-8", "replace").strip()
     how = f"was killed by signal {-code}" if code < 0 else f"failed with exit code {code}"
-    return GitFailed(
+    killed = code < 0 or (own and " died of signal " in said)
+    return (GitKilled if killed else GitFailed)(
         f"`git {' '.join(arguments[:4])}` {how}: {said[-2000:] or 'no message'}",
-        hint="git status",
+        hint="conductor-git status" if killed else "git status",
         command=list(arguments),
         git_exit_code=code,
     )

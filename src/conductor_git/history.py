@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from conductor_git.gitcmd import Git
 from conductor_git.names import CommitId
 
+_BREAK: Final = "\x01"
 Graph = Mapping[str, Sequence[str]]
 """Commit → parents; parents outside the graph are common to every tip asked about."""
 
@@ -15,6 +18,61 @@ def tip_of(git: Git, ref: str) -> CommitId | None:
     """The commit that the full ref name `ref` points at, or None."""
     done = git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}", ok=(0, 1))
     return CommitId(done.text) if done.code == 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """An object of the store: its id, its kind (`commit`, `blob`, …) and its bytes."""
+
+    name: str
+    kind: str
+    data: bytes
+
+
+def objects(git: Git, *revisions: str) -> tuple[Object | None, ...]:
+    """What each of `revisions` names, None where it names nothing, all in one process.
+
+    `refs/replace/`, which a worker can write, is not obeyed: an object is what its id says.
+    """
+    stdin = "".join(f"{revision}\n" for revision in revisions).encode("utf-8", "surrogateescape")
+    output = git.run("cat-file", "--batch", stdin=stdin, extra={"GIT_NO_REPLACE_OBJECTS": "1"}).out
+    return parse_objects(output, len(revisions))
+
+
+def tree_of(commit: Object) -> str:
+    """The tree that a commit object names in its first line."""
+    return commit.data[: commit.data.index(b"\n")].decode().removeprefix("tree ")
+
+
+def parse_objects(output: bytes, count: int) -> tuple[Object | None, ...]:
+    """The output of `git cat-file --batch` for `count` revisions: `ID KIND SIZE` and the bytes, or one line why not."""
+    found: list[Object | None] = []
+    rest = output
+    for _ in range(count):
+        head, _, rest = rest.partition(b"\n")
+        match head.decode("utf-8", "replace").split(" "):
+            case [name, kind, size] if size.isdigit():
+                found.append(Object(name, kind, rest[: int(size)]))
+                rest = rest[int(size) + 1 :]
+            case _:
+                found.append(None)
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Branches:
+    """Every branch with its tip, and the one that HEAD is on (None: detached, or not born yet)."""
+
+    current: str | None
+    tips: Mapping[str, CommitId]
+
+
+def branches(git: Git) -> Branches:
+    """All branches in one process."""
+    listing = git.run("for-each-ref", "--format=%(HEAD)%(objectname) %(refname:lstrip=2)", "refs/heads/").lines
+    tips = {name: CommitId(tip) for tip, _, name in (line[1:].partition(" ") for line in listing)}
+    current = next((line.partition(" ")[2] for line in listing if line.startswith("*")), None)
+    return Branches(current, tips)
 
 
 def is_contained(git: Git, commit: CommitId, target: CommitId) -> bool:
@@ -66,21 +124,13 @@ def changed_counts(git: Git, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str
     wanted = sorted(set(pairs))
     if not wanted:
         return {}
-    trees = "".join(f"{old}^{{tree}}\n{new}^{{tree}}\n" for old, new in wanted)
-    ids = git.run("cat-file", "--batch-check=%(objectname)", stdin=trees.encode()).lines
-    keys = list(zip(ids[::2], ids[1::2], strict=True))
-    stdin = "".join(f"{old} {new}\n" for old, new in keys).encode()
-    output = git.run("diff-tree", "--stdin", "-r", "--name-only", "--no-renames", stdin=stdin).lines
-    return dict(zip(wanted, _counted(output, keys), strict=True))
+    # `--stdin` takes a commit and the parent to compare it with, whether or not it is one.
+    stdin = "".join(f"{new} {old}\n" for old, new in wanted).encode()
+    how = ("-r", "--name-only", "--no-renames", "--always", "--format=%x01")
+    text = git.run("diff-tree", "--stdin", *how, stdin=stdin).text
+    return dict(zip(wanted, counted(text), strict=True))
 
 
-def _counted(output: Sequence[str], keys: Sequence[tuple[str, str]]) -> list[int]:
-    """git prints a line `old new` before the paths of each pair, in the order asked."""
-    headers = {f"{old} {new}" for old, new in keys}
-    counts: list[int] = []
-    for line in output:
-        if line in headers:
-            counts.append(0)
-        elif counts and line:
-            counts[-1] += 1
-    return counts
+def counted(text: str) -> list[int]:
+    """How many paths stand after each break in the output of `diff-tree --name-only`; git quotes one in a path."""
+    return [sum(map(bool, part.split("\n"))) for part in text.split(_BREAK)[1:]]

@@ -125,7 +125,7 @@ class _Place(NamedTuple):
             raise _refused(self.directory / ".git", said, self._repair(context))
         if not self.git_dir.is_linked or not _same(context.state_dir, Layout(self.git_dir.common).state_dir):
             said = f"speaks of {context.state_dir}, but lies in a checkout of {self.git_dir.common}"
-            raise _refused(self.local, said, "conductor-git doctor")
+            raise _refused(self.local, said, self._repair(context))
 
     def _own(self) -> WorkerContext | None:
         """What the file here says; None where there is none, and where it cannot be read but the git dir's can."""

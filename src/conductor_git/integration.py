@@ -6,16 +6,22 @@ private bare repository, whose config we write and whose objects are the project
 
 from __future__ import annotations
 
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from conductor_git import durable, gitconfig
 from conductor_git.gitcmd import Git
 from conductor_git.layout import Layout
+
+_OWN_FILES: Final = ("objects/info/alternates", "config", "HEAD")
+"""HEAD last: it is what makes git take the directory for a repository."""
+_SCRATCH: Final = "scratch"
+_HELD: Final = "held"
 
 
 def shared_config(git: Git) -> gitconfig.Entries:
@@ -38,10 +44,13 @@ def opened(layout: Layout, project_git: Git, entries: gitconfig.Entries | None =
 def _write(path: Path, layout: Layout, pairs: gitconfig.Pairs) -> None:
     for part in ("refs/heads", "objects/info", "info"):
         durable.make_directory(path / part)
-    _settle(path / "objects" / "info" / "alternates", f"{layout.common_dir / 'objects'}\n")
-    _settle(path / "config", _config(pairs))
-    # HEAD last: it is what makes git take the directory for a repository.
-    _settle(path / "HEAD", "ref: refs/heads/none\n")
+    texts = (f"{layout.common_dir / 'objects'}\n", _config(pairs), "ref: refs/heads/none\n")
+    for name, text in zip(_OWN_FILES, texts, strict=True):
+        _settle(layout, path / name, text)
+
+
+def _lock(layout: Layout) -> Path:
+    return layout.locks / "integration"
 
 
 def _config(pairs: gitconfig.Pairs) -> str:
@@ -53,10 +62,11 @@ def _config(pairs: gitconfig.Pairs) -> str:
     return head + gitconfig.safe_copy(pairs)
 
 
-def _settle(path: Path, text: str) -> None:
+def _settle(layout: Layout, path: Path, text: str) -> None:
     data = text.encode("utf-8", "surrogateescape")
     if not path.is_file() or path.read_bytes() != data:
-        durable.replace(path, data)
+        with durable.lock(_lock(layout), purpose="integration"):
+            durable.replace(path, data)
 
 
 @contextmanager
@@ -65,8 +75,34 @@ def looking_at(integration: Git, worktree: Path, index: Path) -> Iterator[Git]:
 
     The copy keeps the index's times, because git compares them with the files' to tell a racily clean entry.
     """
-    with tempfile.TemporaryDirectory(prefix="conductor-git-") as scratch:
-        copy = Path(scratch) / "index"
+    with _scratch(integration.cwd / _SCRATCH) as scratch:
+        copy = scratch / "index"
         if index.is_file():
             shutil.copy2(index, copy)
         yield replace(integration, cwd=worktree, work_tree=worktree, index=copy)
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """A directory for the block, whose lock tells `drop_scratch` after a kill that nobody uses it any more."""
+    place = folder / secrets.token_hex(8)
+    with durable.lock(place / _HELD, purpose="scratch"):
+        try:
+            yield place
+        finally:
+            shutil.rmtree(place)
+
+
+def drop_scratch(layout: Layout) -> None:
+    """Remove the scratch directories whose users were killed."""
+    for place in (layout.integration / _SCRATCH).glob("*"):
+        with durable.try_lock(place / _HELD) as descriptor:
+            if descriptor is not None:
+                shutil.rmtree(place)
+
+
+def drop_temporaries(layout: Layout) -> None:
+    """Remove what a killed writer of the repository's own files left."""
+    with durable.lock(_lock(layout), purpose="integration"):
+        for name in _OWN_FILES:
+            durable.drop_temporaries(layout.integration / name)

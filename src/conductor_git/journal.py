@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conductor_git import durable
-from conductor_git.errors import Unfinished
+from conductor_git.errors import GitKilled, Unfinished
 from conductor_git.layout import Layout
 from conductor_git.names import TaskId
 
@@ -32,8 +32,8 @@ def operation(layout: Layout, task_id: TaskId, verb: str, *, seconds: float = 10
     """Hold the task's lock and an intent while the block runs; yields the lock's descriptor for git children.
 
     The intent goes when the block ends or raises a refusal (the block has undone its own work by then). It stays
-    where the process is killed or interrupted, and where it raises `Unfinished`. Not fsynced: after a power cut there is no half-done process either,
-    and what the disk kept is compared by `doctor`.
+    where the process is killed or interrupted, and where it raises `Unfinished` or `GitKilled`. Not fsynced: after a
+    power cut there is no half-done process either, and what the disk kept is compared by `doctor`.
     """
     durable.make_directory(layout.journal)
     with durable.lock(layout.task_lock(task_id), seconds=seconds, purpose=verb) as descriptor:
@@ -41,7 +41,7 @@ def operation(layout: Layout, task_id: TaskId, verb: str, *, seconds: float = 10
         durable.write_through(intent, json.dumps({"verb": verb, "facts": facts}).encode())
         try:
             yield descriptor
-        except Unfinished:
+        except (Unfinished, GitKilled):
             raise
         except Exception:
             intent.unlink(missing_ok=True)
@@ -52,10 +52,19 @@ def operation(layout: Layout, task_id: TaskId, verb: str, *, seconds: float = 10
 def pending(layout: Layout) -> tuple[TaskId, ...]:
     """The tasks with an intent: under way, or interrupted. One directory read, and none of the tasks is opened."""
     try:
-        names = sorted(path.name for path in layout.journal.iterdir())
+        names = [path.name for path in layout.journal.iterdir()]
     except FileNotFoundError:
         return ()
-    return tuple(TaskId(name.removesuffix(".json")) for name in names if name.endswith(".json"))
+    return tuple(sorted({task_id for name in names if (task_id := _task_of(name))}))
+
+
+def _task_of(name: str) -> TaskId | None:
+    """The task of an intent, or of the temporary file of one: a kill can come before the rename."""
+    if name.endswith(".json"):
+        return TaskId(name.removesuffix(".json"))
+    if name.startswith(".") and name.endswith(".tmp"):
+        return TaskId(name[1:].rpartition(".json.")[0])
+    return None
 
 
 @contextmanager
@@ -65,6 +74,7 @@ def interrupted(layout: Layout, task_id: TaskId) -> Iterator[tuple[Intent, int] 
         if descriptor is None:
             yield None
             return
+        durable.drop_temporaries(layout.intent(task_id))
         intent = _read(layout, task_id)
         yield None if intent is None else (intent, descriptor)
 

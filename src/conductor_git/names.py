@@ -34,3 +34,8 @@ def parse_task_id(text: str) -> TaskId:
 def short(commit: str | None) -> str:
     """The first ten digits of a commit for people; a record always holds the whole id."""
     return (commit or "")[:10]
+
+
+def readable(text: str) -> str:
+    """`text` as UTF-8 can hold it: the bytes of a file name that are no text are told as U+FFFD."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -133,7 +133,7 @@ def capture(command: Sequence[str], *, cwd: Path, environment: Mapping[str, str]
 
 def become(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
     """Go on as `command` with `environment`, in this very process. What is unflushed in our buffers is lost."""
-    os.execve(command[0], list(command), environment)
+    os.execve(command[0], list(command), environment)  # noqa: S606 - no shell is wanted
 
 
 def terminate(process: ProcessId) -> None:

@@ -42,12 +42,14 @@ def salvage(
     *,
     at: datetime,
     keep_head: bool = False,
+    half_removed: bool = False,
 ) -> Salvage | None:
     """Keep every file of the worktree at `path` that its HEAD does not hold; None where there is nothing to keep.
 
     What git sees as changed, untracked or ignored is stored raw (no filter, no line-ending rule), symbolic links as
     links, modes as git knows them; a detached HEAD is kept too, and any HEAD with `keep_head`. The ref is durable when
-    this returns. A repository inside the worktree cannot be kept this way and refuses the removal.
+    this returns. With `half_removed`, files that are missing were taken by the removal itself, after a salvage of
+    theirs, and do not count. A repository inside the worktree cannot be kept this way and refuses the removal.
     """
     git_dir = registered_git_dir(layout, path)
     if git_dir is None:
@@ -56,6 +58,7 @@ def salvage(
     head = CommitId(git.run("rev-parse", "--verify", "--end-of-options", named.removeprefix("ref: ")).text)
     with looking_at(integration, path, git_dir / "index") as looking:
         gone, kept, left_out = _select(looking, layout, path, head)
+        gone = [] if half_removed else gone
         staged = looking.run("write-tree", ok=(0, 128)).text  # in conflict: no tree, the files hold what there is
         before = looking.run("rev-parse", f"{head}^{{tree}}").text
         if not gone and not kept and staged in (before, "") and named.startswith("ref: ") and not keep_head:
@@ -180,6 +183,20 @@ def keep_commit(git: Git, task_id: TaskId, commit: CommitId, *, at: datetime) ->
     ref = f"{SALVAGE_REFS}{task_id}/{at.strftime('%Y%m%dT%H%M%S%fZ')}"
     git.run("update-ref", ref, commit, "")
     return Salvage(ref, commit)
+
+
+def keep_head_of_gone(git: Git, layout: Layout, task_id: TaskId, path: Path, *, at: datetime) -> Salvage | None:
+    """Keep the HEAD of a worktree whose files are gone, where no ref holds it: its registration is all that does."""
+    git_dir = registered_git_dir(layout, path)
+    if git_dir is None:
+        return None
+    head = (git_dir / "HEAD").read_text().strip()
+    if head.startswith("ref: "):
+        return None
+    holders = git.run("for-each-ref", "--count=1", f"--contains={head}", ok=(0, 129))
+    if holders.out or holders.code:  # 129: the commit itself is not there any more
+        return None
+    return keep_commit(git, task_id, CommitId(head), at=at)
 
 
 def _parents(commits: list[str]) -> list[str]:

@@ -9,6 +9,7 @@ from conductor_git import durable
 from conductor_git.config import Config
 from conductor_git.environment import inherited, variable
 from conductor_git.errors import BadConfig, BadInput, Untrusted
+from conductor_git.history import Object, objects
 from conductor_git.layers import Layer, Resolved, environment_layers, merge, read_layer
 from conductor_git.layout import CONFIG_NAME
 from conductor_git.names import CommitId
@@ -40,13 +41,20 @@ def resolved(project: Project) -> Resolved:
 
 def target_config(project: Project, commit: CommitId) -> Config:
     """The config as the target `commit` has it, which is what a landing goes by, whatever a branch or checkout says."""
-    shown = project.git.run("cat-file", "blob", f"{commit}:{CONFIG_NAME}", ok=(0, 128))
-    layers = [read_layer(shown.out, f"{commit[:10]}:{CONFIG_NAME}")] if shown.code == 0 else []
+    (shown,) = objects(project.git, f"{commit}:{CONFIG_NAME}")
+    return config_in(commit, shown)
+
+
+def config_in(commit: CommitId, file: Object | None) -> Config:
+    """As `target_config`, with what the commit has by the name of the config file."""
+    has_one = file is not None and file.kind == "blob"
+    layers = [read_layer(file.data, f"{commit[:10]}:{CONFIG_NAME}")] if file and has_one else []
     return merge([*_user(), *layers, *environment_layers(inherited())]).config
 
 
 def _user() -> list[Layer]:
-    return _file(_home("XDG_CONFIG_HOME", ".config") / "config.yaml")
+    # People keep their own config in a repository of dotfiles, behind a link; theirs is followed, a project's is not.
+    return _file((_home("XDG_CONFIG_HOME", ".config") / "config.yaml").resolve())
 
 
 def _home(name: str, default: str) -> Path:

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from conductor_git.errors import ConductorError, StaleGeneration, Unfinished
 from conductor_git.message import Message
-from conductor_git.names import CommitId, RunId, TaskId, short
+from conductor_git.names import CommitId, RunId, TaskId, readable, short
 from conductor_git.project import Project
 from conductor_git.run import Event, Run, Step, advance
 
@@ -117,7 +117,7 @@ def message_of(
     """A message of `kind` about `run`."""
     return Message(
         type=kind,
-        body=body,
+        body=readable(body),
         project_id=run.project_id,
         task_id=run.task_id,
         run_id=run_id,

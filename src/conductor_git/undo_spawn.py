@@ -10,10 +10,9 @@ from typing import Any
 
 from conductor_git import durable, gitlocks
 from conductor_git.history import tip_of
-from conductor_git.layout import Layout
 from conductor_git.names import CommitId, TaskId
 from conductor_git.project import Project
-from conductor_git.worktree import registered_git_dir
+from conductor_git.worktree import registrations
 
 
 def remove_half_made(project: Project, task_id: TaskId, facts: Mapping[str, Any], *, killed: bool) -> None:
@@ -28,7 +27,7 @@ def remove_half_made(project: Project, task_id: TaskId, facts: Mapping[str, Any]
     with durable.lock(layout.worktree_lock, seconds=60, purpose="undo spawn"):
         if killed:
             gitlocks.clear(layout, gitlocks.ref_locks(layout, ref), label=task_id)
-        for git_dir in _registrations(layout, path):
+        for git_dir in registrations(layout.common_dir, path):
             shutil.rmtree(git_dir)
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
@@ -39,20 +38,3 @@ def remove_half_made(project: Project, task_id: TaskId, facts: Mapping[str, Any]
         project.git.run("update-ref", "--no-deref", "-d", ref, CommitId(facts["base_commit"]))
     if layout.task(task_id).is_dir():
         shutil.rmtree(layout.task(task_id))
-
-
-def _registrations(layout: Layout, path: Path) -> list[Path]:
-    """The entries under `worktrees/` of this path: the complete one, or one that was killed before it had a `gitdir`.
-
-    A registration without `gitdir` is a moment in the life of any `git worktree add`; it counts as left behind when
-    it carries our directory's name and stays as it is for the grace time.
-    """
-    known = registered_git_dir(layout, path)
-    if known is not None:
-        return [known]
-    return [
-        entry
-        for entry in layout.common_dir.glob(f"worktrees/{path.name}*")
-        if entry.name == path.name or entry.name.removeprefix(path.name).isdigit()
-        if not (entry / "gitdir").exists() and gitlocks.stands_still(entry)
-    ]

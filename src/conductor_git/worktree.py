@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from conductor_git import durable
-from conductor_git.errors import UnsafePath, WorktreeBusy
+from conductor_git import durable, gitlocks
+from conductor_git.errors import GitFailed, GitKilled, UnsafePath, WorktreeBusy
 from conductor_git.gitcmd import Git
 from conductor_git.integration import looking_at
 from conductor_git.layout import CONTEXT_NAME, Layout
 from conductor_git.names import CommitId
 
+_REMOVAL: Final = "conductor-removal"
 _UNDER_WAY: Final = {
     "rebase-merge": "a rebase",
     "rebase-apply": "a rebase or `git am`",
@@ -84,10 +86,60 @@ def registered_git_dir(layout: Layout, path: Path) -> Path | None:
     """
     with suppress(FileNotFoundError):
         for candidate in sorted((layout.common_dir / "worktrees").iterdir()):
-            with suppress(OSError):
-                if (candidate / "gitdir").read_text("utf-8", "surrogateescape").rstrip("\n") == str(path / ".git"):
-                    return candidate
+            if _registered(candidate) == str(path / ".git"):
+                return candidate
     return None
+
+
+def registrations(common_dir: Path, path: Path) -> tuple[Path, ...]:
+    """The entries under `worktrees/` of the directory `path`: the complete ones, or what a kill left of one.
+
+    A registration without what `gitdir` says is a moment in the life of any `git worktree add`, and of a removal; it
+    counts as left behind when it carries the directory's name and stays as it is for the grace time.
+    """
+    entries = [entry for entry in sorted(common_dir.glob("worktrees/*")) if entry.is_dir()]
+    whole = tuple(entry for entry in entries if _registered(entry) == str(path / ".git"))
+    return whole or tuple(
+        entry
+        for entry in entries
+        if entry.name == path.name or (entry.name.startswith(path.name) and entry.name[len(path.name) :].isdigit())
+        if not _registered(entry) and gitlocks.stands_still(entry)
+    )
+
+
+def _registered(entry: Path) -> str:
+    with suppress(OSError):
+        return (entry / "gitdir").read_text("utf-8", "surrogateescape").rstrip("\n")
+    return ""
+
+
+def drop_registration(layout: Layout, path: Path) -> None:
+    """Drop the registration of a worktree whose files are gone, or what a kill left of it; a locked one stays."""
+    with durable.lock(layout.worktree_lock, seconds=60, purpose="drop a registration"):
+        for entry in registrations(layout.common_dir, path):
+            if not (entry / "locked").exists():
+                shutil.rmtree(entry)
+
+
+def remove(git: Git, path: Path, git_dir: Path, *, force: bool) -> None:
+    """`git worktree remove`; what a kill leaves of the worktree is `is_half_removed`, and the next call ends it."""
+    marker = git_dir / _REMOVAL
+    if marker.exists():
+        shutil.rmtree(path)  # git refuses a worktree whose `.git` file went first
+    marker.touch()
+    try:
+        # A registration whose files are gone is removed by the same command.
+        git.run("worktree", "remove", *(("--force",) if force else ()), str(path))
+    except GitKilled:
+        raise
+    except GitFailed:
+        marker.unlink(missing_ok=True)
+        raise
+
+
+def is_half_removed(git_dir: Path) -> bool:
+    """A removal of this worktree was decided and begun: files that are missing were removed by it."""
+    return (git_dir / _REMOVAL).exists()
 
 
 def add(git: Git, layout: Layout, path: Path, *, branch: str, commit: CommitId, new_branch: bool) -> None:
@@ -117,8 +169,19 @@ def exclude_own_files(layout: Layout) -> None:
             durable.replace(path, before + gap + "".join(f"{pattern}\n" for pattern in patterns).encode())
 
 
+def drop_temporary_exclude(layout: Layout) -> None:
+    """Remove what a killed `exclude_own_files` left."""
+    with durable.lock(layout.locks / "exclude", purpose="exclude"):
+        durable.drop_temporaries(layout.common_dir / "info" / "exclude")
+
+
 def _lists(path: Path, patterns: tuple[str, ...]) -> bool:
     return path.is_file() and {pattern.encode() for pattern in patterns} <= set(path.read_bytes().split(b"\n"))
+
+
+def under_way(git_dir: Path) -> str:
+    """What git is in the middle of in the checkout of `git_dir`, in words; empty where nothing is."""
+    return next((what for name, what in _UNDER_WAY.items() if (git_dir / name).exists()), "")
 
 
 def require_quiet(layout: Layout, path: Path, branch_ref: str) -> None:
@@ -130,11 +193,10 @@ def require_quiet(layout: Layout, path: Path, branch_ref: str) -> None:
             hint="git worktree list",
             worktree=str(path),
         )
-    for name, what in _UNDER_WAY.items():
-        if (git_dir / name).exists():
-            raise WorktreeBusy(
-                f"{what} is under way in {path}", hint=f"git -C {path} status", worktree=str(path), under_way=what
-            )
+    if what := under_way(git_dir):
+        raise WorktreeBusy(
+            f"{what} is under way in {path}", hint=f"git -C {path} status", worktree=str(path), under_way=what
+        )
     head = (git_dir / "HEAD").read_text().strip()
     if head != f"ref: {branch_ref}":
         found = head.removeprefix("ref: refs/heads/")

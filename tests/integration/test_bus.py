@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -197,7 +198,7 @@ def test_a_failed_flush_is_reported_once_and_then_every_writer_is_refused(
     for writer in (bus, FileBus(bus.path)):
         with pytest.raises(BusDamaged, match="takes no messages") as refused:
             writer.append(FACT)
-        assert refused.value.hint == "conductor-git doctor"
+        assert refused.value.hint == "conductor-git bus verify"
     assert bus.path.read_bytes() == before
     assert "Input/output error" in (bus.verify().flush_failed or "")
     assert not bus.verify().is_sound
@@ -390,7 +391,17 @@ def test_every_cursor_gives_what_follows_it(bus: FileBus, count: int) -> None:
 def test_an_unknown_cursor_is_an_error_at_once_and_never_a_replay(bus: FileBus) -> None:
     messages = filled(bus.path, 500)
     between = make_msg_id(NOON + 250 * 1_000_000 + 1, 4242, 0)
-    for cursor in (between, messages[7].msg_id[:-1], "", "x", "LEGACY-000000000000", "MSG-\n---", "\udcff"):
+    over_two_lines = f"{messages[7].msg_id}\nts: {messages[7].ts}"
+    for cursor in (
+        between,
+        over_two_lines,
+        messages[7].msg_id[:-1],
+        "",
+        "x",
+        "LEGACY-000000000000",
+        "MSG-\n---",
+        "\udcff",
+    ):
         with pytest.raises(UnknownCursor) as unknown:
             bus.read(since=cursor)
         assert unknown.value.facts["cursor"] == cursor
@@ -400,10 +411,48 @@ def test_an_unknown_cursor_is_an_error_at_once_and_never_a_replay(bus: FileBus) 
 
 def test_a_cursor_named_in_a_body_is_no_place_to_read_from(bus: FileBus) -> None:
     cursor = make_msg_id(NOON, 1, 1)
-    bus.append(FACT._replace(body=f"msg_id: {cursor}\n\n---\nmsg_id: {cursor}\n"))
+    bus.append(FACT._replace(body=f"msg_id: {cursor}\ntype: LANDED"))
+    bus.append(FACT._replace(body=f"x\n\n---\nmsg_id: {cursor}\ntype: LANDED\n---\n"))
+    bus.append(FACT)
 
     with pytest.raises(UnknownCursor):
         bus.read(since=cursor)
+
+
+@pytest.fixture
+def bytes_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The length of every `pread` from here on."""
+    read: list[int] = []
+    real = os.pread
+
+    def counted(fd: int, size: int, offset: int) -> bytes:
+        data = real(fd, size, offset)
+        read.append(len(data))
+        return data
+
+    monkeypatch.setattr(os, "pread", counted)
+    return read
+
+
+def test_a_cursor_anywhere_and_the_last_messages_are_found_without_reading_the_file(
+    bus: FileBus, bytes_read: list[int]
+) -> None:
+    messages = filled(bus.path, 20_000)
+    assert bus.path.stat().st_size > 3_000_000
+    # The first one in the second half is where a binary search looks first.
+    middle = sum(
+        1 for _ in re.finditer(b"^msg_id:", bus.path.read_bytes()[: bus.path.stat().st_size // 2], re.MULTILINE)
+    )
+    for place in (5, middle, 6_666, 10_000, 19_900, 19_999):
+        bytes_read.clear()
+        assert list(bus.read(since=messages[place].msg_id, limit=10)) == messages[place + 1 : place + 11]
+        assert sum(bytes_read) < 300_000
+    bytes_read.clear()
+    assert bus.tail(500) == messages[-500:]
+    assert sum(bytes_read) < 500_000
+    bytes_read.clear()
+    bus.append(FACT)
+    assert sum(bytes_read) < 10_000
 
 
 def test_cursors_of_a_file_that_other_tools_wrote_out_of_order_are_found(bus: FileBus) -> None:

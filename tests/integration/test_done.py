@@ -138,7 +138,8 @@ def test_a_failing_hook_is_a_refusal_with_its_words_and_not_nothing_to_commit(re
 
 
 @pytest.mark.parametrize(
-    ("command", "what"), [(("merge", "main"), "a merge"), (("rebase", "main"), "a rebase"), (("checkout", "main~1"), "")]
+    ("command", "what"),
+    [(("merge", "main"), "a merge"), (("rebase", "main"), "a rebase"), (("checkout", "main~1"), "")],
 )
 def test_done_in_the_middle_of_something_is_refused(repository: Path, command: tuple[str, ...], what: str) -> None:
     worktree = tasks.spawn(repository, "prices")

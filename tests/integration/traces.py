@@ -26,7 +26,7 @@ def git_dir(repository: Path) -> dict[str, object]:
     return {
         name: path.read_bytes()
         for path in sorted(top.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.name != "run-info.yaml.lock"
         if not (name := path.relative_to(top).as_posix()).startswith((*_NOT_LOOKED_AT, "objects/"))
     }
 

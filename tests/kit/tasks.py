@@ -39,7 +39,7 @@ def write(place: Path, files: Files) -> None:
 def commit(place: Path, files: Files, subject: str = "Work on it") -> str:
     """Write and commit `files` in the checkout `place`, and nothing else that is there; returns the commit."""
     write(place, files)
-    git(place, "--literal-pathspecs", "add", "--all", "--", *files)
+    git(place, "--literal-pathspecs", "add", "--force", "--all", "--", *files)
     git(place, "commit", "--quiet", "--allow-empty", "-m", subject)
     return git(place, "rev-parse", "HEAD")
 

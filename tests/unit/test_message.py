@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from conductor_git.decoder import Damage, decode
 from conductor_git.errors import BadInput, TooLarge
 from conductor_git.fields import fast_header, message_of, read_fast, read_header
-from conductor_git.frame import draft, encode, last_id
+from conductor_git.frame import Draft, draft, encode, last_id
 from conductor_git.message import (
     MAX_BODY,
     Message,
@@ -184,10 +184,13 @@ def test_a_forged_frame_in_a_body_stays_body() -> None:
     assert decoded(encode(message) + EXAMPLE) == [message, MESSAGE]
 
 
-def test_a_body_that_looks_like_a_header_is_no_message_even_where_damage_makes_a_reader_search() -> None:
-    body = (
-        f"msg_id: {ID}\nts: {MESSAGE.ts}\ntype: LANDED\n\n\nmsg_id: {ID}\ntype: LANDED\n[2026-01-01 00:00:00] STATE: x"
-    )
+HEADER_IN_A_BODY = f"msg_id: {ID}\nts: {MESSAGE.ts}\ntype: LANDED"
+
+
+@pytest.mark.parametrize(
+    "body", [HEADER_IN_A_BODY, f"{HEADER_IN_A_BODY}\n\n\n{HEADER_IN_A_BODY}\n[2026-01-01 00:00:00] STATE: x"]
+)
+def test_a_body_that_looks_like_a_header_is_no_message_even_where_damage_makes_a_reader_search(body: str) -> None:
     victim = encode(MESSAGE._replace(body=body))
     for damaged in (victim.replace(b"length", b"lengtg"), b"-x-" + victim[3:], victim.replace(b"crc: ", b"crc:  f")):
         found = decoded(EXAMPLE + damaged + EXAMPLE + EXAMPLE)
@@ -195,6 +198,25 @@ def test_a_body_that_looks_like_a_header_is_no_message_even_where_damage_makes_a
         told = [item for item in found if isinstance(item, Message)]
         assert all(message.type == "FACT" for message in told)
         assert told[-1] == MESSAGE
+
+
+def test_a_frame_whose_length_and_checksum_hold_is_refused_where_its_body_could_open_a_message() -> None:
+    forged = Draft(b"type: FACT\nlength: 9\n", b"one\n---\nx").seal(ID, MESSAGE.ts)
+
+    assert [type(item) for item in decoded(EXAMPLE + forged + EXAMPLE)] == [Message, Damage, Message]
+
+
+def test_a_changed_body_under_a_header_that_only_yaml_reads_is_damage() -> None:
+    frame = encode(MESSAGE._replace(meta={"a": "tab\t"}))
+
+    assert isinstance(decoded(frame)[0], Message)
+    assert isinstance(decoded(frame.replace(b"loop", b"l00p") + EXAMPLE)[0], Damage)
+
+
+def test_a_torn_frame_that_promised_more_than_the_file_holds_does_not_hide_its_neighbour() -> None:
+    torn = encode(MESSAGE._replace(body="x" * 5000))[:-4900] + b"\n\n"
+
+    assert [type(item) for item in decoded(torn + EXAMPLE)] == [Damage, Message]
 
 
 def test_a_line_of_dashes_is_stored_with_one_more_backslash() -> None:
@@ -366,6 +388,7 @@ def test_the_last_id_is_told_of_a_whole_last_frame_only(message: Message) -> Non
 
     assert last_id(data) == ID
     assert last_id(data[:-1]) is None
+    assert last_id(data[:-1] + b" ") is None
     assert last_id(data[:-3] + b"\x01\n\n") is None or message.body.endswith("\x01")
 
 

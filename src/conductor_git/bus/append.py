@@ -92,7 +92,7 @@ class Appender:
         if self._failed or os.access(self._marker_name, os.F_OK):
             raise BusDamaged(
                 f"{self._path} takes no messages: a flush failed, and what was written before it may be lost",
-                hint="conductor-git doctor",
+                hint="conductor-git bus verify",
                 path=str(self._path),
             )
 
@@ -138,7 +138,7 @@ class Appender:
             raise BusDamaged(
                 f"the flush of {self._path} failed ({error.strerror or error}): the message may be lost, and the bus "
                 "takes no more",
-                hint="conductor-git doctor",
+                hint="conductor-git bus verify",
                 path=str(self._path),
                 errno=error.errno,
             ) from error

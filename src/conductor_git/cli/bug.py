@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import platform
+import sys
 import tempfile
 import traceback
-from pathlib import Path
 
 from conductor_git import __version__
 from conductor_git.cli.output import document, narrate
@@ -18,12 +18,22 @@ def report_bug(bug: Exception, arguments: list[str], *, as_json: bool) -> int:
     trace = "".join(traceback.format_exception(bug))
     facts = f"conductor-git {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
     text = mask(f"{facts}arguments: {arguments}\n\n{trace}", secret_values(inherited()))
-    with tempfile.NamedTemporaryFile("w", prefix="conductor-git-bug-", suffix=".log", delete=False) as log:
-        log.write(text)
+    log = _written(text)
     message = f"this is a bug in conductor-git: {type(bug).__name__}: {bug}"
     if as_json:
-        document(error={"code": "BUG", "message": message, "hint": f"cat {log.name}", "log": log.name})
+        document(error={"code": "BUG", "message": message, "hint": f"cat {log}" if log else "see stderr", "log": log})
     else:
         narrate("✗", message)
-        narrate("↳", f"please report it with {Path(log.name)}")
+        narrate("↳", f"please report it with {log or 'the lines above'}")
     return 3
+
+
+def _written(text: str) -> str | None:
+    """Where the log lies; None where no place took it, and it went to standard error."""
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="conductor-git-bug-", suffix=".log", delete=False) as log:
+            log.write(text)
+    except OSError:
+        print(text, file=sys.stderr)
+        return None
+    return log.name

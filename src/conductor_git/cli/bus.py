@@ -9,15 +9,13 @@ import typer
 
 from conductor_git.cli import messages, posting
 from conductor_git.cli.messages import rendered
-from conductor_git.cli.options import Json, panel
+from conductor_git.cli.options import Json
 from conductor_git.cli.output import document, narrate, say
 from conductor_git.errors import BusDamaged
 from conductor_git.message import message_document
 from conductor_git.names import parse_task_id
 
-app = typer.Typer(
-    no_args_is_help=True, rich_help_panel=panel("bus"), help="Talk: the message log that everyone shares."
-)
+app = typer.Typer(no_args_is_help=True, help="The message log that everyone shares: post, read, follow, verify.")
 
 Types = Annotated[list[str] | None, typer.Option("--type", metavar="T", help="Only this type; repeat for more.")]
 OfTask = Annotated[str | None, typer.Option("--task", metavar="T", help="Only of this task.")]
@@ -27,13 +25,21 @@ BusOption = Annotated[str | None, typer.Option("--bus", metavar="PATH", help="A 
 
 @app.command(epilog="Example: conductor-git bus post --type DECISION 'we keep the old endpoint'")
 def post(  # noqa: PLR0913, PLR0917 - one parameter an option
-    body: Annotated[str | None, typer.Argument(metavar="[BODY | -]", show_default=False)] = None,
-    kind: Annotated[str, typer.Option("--type", metavar="T")] = posting.DEFAULT_TYPE,
+    body: Annotated[
+        str | None, typer.Argument(metavar="BODY | -", help="The message; - reads it from stdin.", show_default=False)
+    ] = None,
+    kind: Annotated[
+        str, typer.Option("--type", metavar="T", help="Any word in capitals but those of the coordinator.")
+    ] = posting.DEFAULT_TYPE,
     task: Annotated[str | None, typer.Option(metavar="T", help="By default the worker's own.")] = None,
-    parent: Annotated[list[str] | None, typer.Option(metavar="ID[:KIND]", help="What it answers.")] = None,
-    meta: Annotated[list[str] | None, typer.Option(metavar="K=V")] = None,
+    parent: Annotated[
+        list[str] | None, typer.Option(metavar="ID[:KIND]", help="A message that it answers; repeat for more.")
+    ] = None,
+    meta: Annotated[list[str] | None, typer.Option(metavar="K=V", help="A fact for programs; repeat for more.")] = None,
     attach: Annotated[str | None, typer.Option(metavar="PATH", help="A file that goes with it.")] = None,
-    link: Annotated[list[str] | None, typer.Option(metavar="URL")] = None,
+    link: Annotated[
+        list[str] | None, typer.Option(metavar="URL", help="A link that goes with it; repeat for more.")
+    ] = None,
     bus: BusOption = None,
     as_json: Json = False,
 ) -> None:
@@ -83,7 +89,7 @@ def follow(
         if as_json:
             document(message=message_document(message))
         else:
-            say(rendered(message))
+            print(rendered(message))
         sys.stdout.flush()
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 from importlib import import_module
-from types import FrameType
 from typing import Any, Final
 
 import typer
@@ -13,6 +10,8 @@ from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
 from conductor_git import __version__
+from conductor_git.cli import sigterm
+from conductor_git.cli.options import panel
 from conductor_git.errors import BadInput
 
 TABLE: Final = {
@@ -42,7 +41,8 @@ TABLE: Final = {
 _USAGE_ERROR: Final[type[Exception]] = typer.BadParameter.__mro__[1]
 """The class of every complaint about arguments, which Typer does not export under its own name."""
 
-GROUPS: Final = frozenset({"bus", "config"})
+GROUPS: Final = {"bus": "bus", "config": "care"}
+"""The commands that are groups of their own, and the panel of the help that each stands in."""
 ALIASES: Final = frozenset({"reject"})
 
 
@@ -56,8 +56,11 @@ class Commands(TyperGroup):
         module = TABLE.get(cmd_name)
         if module is None:
             return None
-        group = get_group(import_module(f"conductor_git.cli.{module}").app)
-        return group if cmd_name in GROUPS else group.commands[cmd_name]
+        group: Any = get_group(import_module(f"conductor_git.cli.{module}").app)
+        if cmd_name not in GROUPS:
+            return group.commands[cmd_name]
+        group.name, group.rich_help_panel = cmd_name, panel(GROUPS[cmd_name])
+        return group
 
 
 app = typer.Typer(
@@ -84,7 +87,7 @@ def root(
 
 def dispatch(arguments: list[str]) -> int:
     """Parse and run one command; usage errors become `BadInput`, a requested exit its code."""
-    signal.signal(signal.SIGTERM, _terminated)
+    sigterm.obey()
     try:
         result = get_command(app).main(args=arguments, prog_name="conductor-git", standalone_mode=False)
     except typer.Abort:
@@ -100,11 +103,18 @@ def dispatch(arguments: list[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
+def _meant(arguments: list[str]) -> str | None:
+    """The command that comes nearest to one that is not there."""
+    if not arguments or arguments[0].startswith("-") or arguments[0] in TABLE:
+        return None
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(arguments[0], TABLE, n=1)), None)
+
+
 def _bad_usage(usage: Any, arguments: list[str]) -> BadInput:
+    if (meant := _meant(arguments)) is not None:
+        return BadInput(f"there is no command {arguments[0]}", hint=f"conductor-git {meant} --help")
     words = [word for word in arguments[:2] if word in TABLE or word in ("post", "read", "follow", "verify")]
     said = usage.format_message() or "which command?"  # without any, Typer has printed the help and says nothing
     return BadInput(said, hint=" ".join(["conductor-git", *words, "--help"]))
-
-
-def _terminated(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature is signal's
-    sys.exit(143)

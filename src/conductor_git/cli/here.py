@@ -7,6 +7,7 @@ from pathlib import Path
 
 from conductor_git import journal
 from conductor_git.actor import COORDINATOR, Actor, worker
+from conductor_git.cli import sigterm
 from conductor_git.cli.output import narrate
 from conductor_git.context import WorkerContext
 from conductor_git.environment import inherited, variable
@@ -52,6 +53,7 @@ def here() -> Here:
 
 def onlooker() -> Here:
     """As `here`, for commands that only look: a bad context does not keep them from looking."""
+    sigterm.obey()
     try:
         return here()
     except BadContext as bad:

@@ -1,93 +1,148 @@
-"""The hot commands, called at every tool use of an agent: parsed and answered without Typer, YAML or pydantic.
+"""Commands in their plain form, parsed and answered without Typer, whose import costs more than most of them.
 
-Only the plain forms are understood here. Anything else (`--help`, an unknown option, a missing value) is left to the
-ordinary commands, which call the same functions, so that there is one behaviour and one set of messages.
+Only what is surely meant is understood here: a command of the table, its options with their values, its one
+argument. Anything else (`--help`, an unknown option, a missing or wrong value) is left to the ordinary commands, which
+call the same functions, so that there is one behaviour and one set of messages.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from importlib import import_module
+from typing import Any, Final, NamedTuple
 
-Spec = Mapping[str, tuple[str, str]]
-"""Option → (name, kind); kinds are `value`, `values` and `flag`."""
 
-_HEARTBEAT: Final[Spec] = {"--note": ("note", "value"), "--json": ("as_json", "flag")}
-_CTX: Final[Spec] = {"--field": ("field", "value"), "--export": ("export", "value"), "--json": ("as_json", "flag")}
-_POST: Final[Spec] = {
-    "--type": ("kind", "value"),
-    "--task": ("task", "value"),
-    "--parent": ("parents", "values"),
-    "--meta": ("meta", "values"),
-    "--attach": ("attach", "value"),
-    "--link": ("links", "values"),
-    "--bus": ("bus", "value"),
-    "--json": ("as_json", "flag"),
+class Option(NamedTuple):
+    """An option by the parameter it fills. `read` gives its value, or None for a text that it does not take."""
+
+    name: str
+    read: Callable[[str], object | None] = str
+    many: bool = False
+    is_flag: bool = False
+
+
+class Plain(NamedTuple):
+    """Where the function of a command is, and what it takes."""
+
+    module: str
+    function: str
+    options: Mapping[str, Option]
+    argument: str | None = None
+    is_required: bool = False
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and int(text) > 0 else None
+
+
+def _state(text: str) -> object | None:
+    from conductor_git.run import State
+
+    return State(text) if text in State.__members__ else None
+
+
+def _flag(name: str) -> Option:
+    return Option(name, is_flag=True)
+
+
+_JSON: Final = {"--json": _flag("as_json")}
+_MESSAGES: Final = {"--type": Option("kinds", many=True), "--task": Option("task"), "--bus": Option("bus"), **_JSON}
+
+TABLE: Final[Mapping[tuple[str, ...], Plain]] = {
+    ("heartbeat",): Plain("worker_actions", "heartbeat", {"--note": Option("note"), **_JSON}, "task"),
+    ("ctx",): Plain("worker_actions", "ctx", {"--field": Option("field"), "--export": Option("export"), **_JSON}),
+    ("bus", "post"): Plain(
+        "posting",
+        "post",
+        {
+            "--type": Option("kind"),
+            "--task": Option("task"),
+            "--parent": Option("parents", many=True),
+            "--meta": Option("meta", many=True),
+            "--attach": Option("attach"),
+            "--link": Option("links", many=True),
+            "--bus": Option("bus"),
+            **_JSON,
+        },
+        "body",
+    ),
+    ("bus", "read"): Plain(
+        "messages",
+        "read",
+        {"--since": Option("since"), "--tail": Option("tail", _number), "--limit": Option("limit", _number)}
+        | _MESSAGES,
+    ),
+    ("status",): Plain(
+        "views",
+        "status",
+        {"--state": Option("state", _state, many=True), "--all": _flag("everything"), "--watch": _flag("watch")}
+        | _JSON,
+    ),
+    ("show",): Plain("views", "show", _JSON, "task", is_required=True),
+    ("diff",): Plain("texts", "diff", {"--stat": _flag("stat"), "--name-only": _flag("name_only"), **_JSON}, "task"),
+    ("log",): Plain(
+        "texts",
+        "log",
+        {
+            "--follow": _flag("follow"),
+            "-f": _flag("follow"),
+            "--attempt": Option("attempt", _number),
+            "--stderr": _flag("stderr"),
+            **_JSON,
+        },
+        "task",
+        is_required=True,
+    ),
 }
+"""The words of a command → its function, in a module of this package that imports no Typer."""
 
 
 def answer(arguments: Sequence[str]) -> int | None:
-    """Run a hot command and return its exit code; None where the arguments are not a plain hot command."""
-    match arguments:
-        case ["heartbeat", *rest]:
-            return _call(parse(rest, _HEARTBEAT, "task"), _heartbeat)
-        case ["ctx", *rest]:
-            return _call(parse(rest, _CTX, None), _ctx)
-        case ["bus", "post", *rest]:
-            return _call(parse(rest, _POST, "body"), _post)
-        case _:
-            return None
+    """Run a command that stands in plain form and return its exit code; None where it does not."""
+    for length in (1, 2):
+        plain = TABLE.get(tuple(arguments[:length]))
+        values = None if plain is None else parse(arguments[length:], plain)
+        if plain is not None and values is not None:
+            getattr(import_module(f"conductor_git.cli.{plain.module}"), plain.function)(**values)
+            return 0
+    return None
 
 
-def parse(words: Sequence[str], spec: Spec, positional: str | None) -> dict[str, Any] | None:
-    """The options of `spec` and at most one positional in `words`; None where there is anything else."""
+def parse(words: Sequence[str], plain: Plain) -> dict[str, Any] | None:
+    """The parameters that `words` fill; None where there is anything in them that is not plain."""
     values: dict[str, Any] = {}
     todo = list(words)
     while todo:
         word = todo.pop(0)
-        option, equals, given = word.partition("=")
-        if option in spec:
-            name, kind = spec[option]
-            if kind == "flag":
-                if equals:
-                    return None
-                values[name] = True
-                continue
-            if not equals:
-                if not todo or (todo[0].startswith("-") and todo[0] != "-"):
-                    return None
-                given = todo.pop(0)
-            if kind == "values":
-                values.setdefault(name, []).append(given)
-            else:
-                values[name] = given
-        elif positional is None or positional in values or (word.startswith("-") and word != "-"):
+        name, equals, given = word.partition("=")
+        option = plain.options.get(name)
+        if option is None:
+            if _is_option(word) or plain.argument is None or plain.argument in values:
+                return None
+            values[plain.argument] = word
+        elif option.is_flag:
+            if equals:
+                return None
+            values[option.name] = True
+        elif not _fill(values, option, given if equals else _next(todo)):
             return None
-        else:
-            values[positional] = word
-    return values
+    return None if plain.is_required and plain.argument not in values else values
 
 
-def _call(values: dict[str, Any] | None, command: Callable[..., None]) -> int | None:
-    if values is None:
-        return None
-    command(**values)
-    return 0
+def _is_option(word: str) -> bool:
+    return word.startswith("-") and word != "-"
 
 
-def _heartbeat(**values: Any) -> None:
-    from conductor_git.cli.worker_actions import heartbeat
-
-    heartbeat(**values)
+def _next(todo: list[str]) -> str | None:
+    return None if not todo or _is_option(todo[0]) else todo.pop(0)
 
 
-def _ctx(**values: Any) -> None:
-    from conductor_git.cli.worker_actions import ctx
-
-    ctx(**values)
-
-
-def _post(**values: Any) -> None:
-    from conductor_git.cli.posting import post
-
-    post(**values)
+def _fill(values: dict[str, Any], option: Option, text: str | None) -> bool:
+    value = None if text is None else option.read(text)
+    if value is None:
+        return False
+    if option.many:
+        values.setdefault(option.name, []).append(value)
+    else:
+        values[option.name] = value
+    return True

@@ -9,7 +9,7 @@ import typer
 from conductor_git.cli.documents import task_document
 from conductor_git.cli.here import here
 from conductor_git.cli.options import Json, Task, panel
-from conductor_git.cli.output import document, narrate, say
+from conductor_git.cli.output import answer, counted, document, narrate, say, took
 from conductor_git.errors import PushRejected
 from conductor_git.names import short
 from conductor_git.run import GateResult, Outcome, Run, Strategy, utcnow
@@ -22,7 +22,9 @@ app = typer.Typer()
 @app.command(rich_help_panel=panel("review"), epilog="Example: conductor-git merge fix-login --strategy squash")
 def merge(
     task: Task,
-    strategy: Annotated[Strategy | None, typer.Option(help="By default what the config says.")] = None,
+    strategy: Annotated[
+        Strategy | None, typer.Option(metavar="merge|squash|rebase", help="By default what the config says.")
+    ] = None,
     no_cleanup: Annotated[bool, typer.Option("--no-cleanup", help="Leave the worktree and the branch.")] = False,
     wait: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="How long to wait for the target.")] = 600,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell whether and what it would land.")] = False,
@@ -58,9 +60,9 @@ def _answer(landed: Landed, dry_run: bool, as_json: bool) -> None:
         )
         return
     if dry_run:
-        say(f"{run.task_id} would land on {run.target} with {len(landed.paths)} changed files")
+        say(f"{run.task_id} would land on {run.target} with {counted(len(landed.paths), 'changed file')}")
         return
-    say(run.merge_commit or "")
+    answer(run.merge_commit or "")
     before = "was already" if landed.outcome is Outcome.ALREADY_LANDED else "is"
     narrate("✓", f"{run.task_id} {before} on {run.target} as {short(run.merge_commit)}")
     if landed.fate is not None:
@@ -77,14 +79,9 @@ def _fate_document(fate: Fate) -> dict[str, bool | str | None]:
 
 
 def _tell_fate(run: Run, fate: Fate) -> None:
-    worktree = "removed" if fate.worktree_removed else f"stays at {run.worktree}"
-    branch = "deleted" if fate.branch_deleted else f"stays ({run.branch})"
-    narrate(
-        "○",
-        f"the worktree is {worktree}, the branch {branch}".replace("is stays", "stays").replace(
-            "branch deleted", "branch is deleted"
-        ),
-    )
+    worktree = "is removed" if fate.worktree_removed else f"stays at {run.worktree}"
+    branch = "is deleted" if fate.branch_deleted else f"stays ({run.branch})"
+    narrate("○", f"the worktree {worktree}, the branch {branch}")
     if fate.salvage is not None and fate.salvage.ref:
         narrate("○", f"what was uncommitted is kept in {fate.salvage.ref}")
     if fate.kept_commits:
@@ -98,4 +95,4 @@ def _waiting(ahead: str, count: int) -> None:
 
 
 def _gate(result: GateResult) -> None:
-    narrate("✓" if result.passed else "✗", f"gate {result.name} ({result.seconds:.1f} s)")
+    narrate("✓" if result.passed else "✗", f"gate {result.name} ({took(result.seconds)})")

@@ -15,7 +15,9 @@ app = typer.Typer()
 
 @app.command(rich_help_panel=panel("look"), epilog="Example: conductor-git status --all")
 def status(
-    state: Annotated[list[State] | None, typer.Option(help="Only tasks in this state; repeat for more.")] = None,
+    state: Annotated[
+        list[State] | None, typer.Option(metavar="STATE", help="Only tasks in this state; repeat for more.")
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Final tasks too.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Again every two seconds, until ^C.")] = False,
     as_json: Json = False,

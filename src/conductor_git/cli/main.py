@@ -1,7 +1,7 @@
 """The entry point: a static table of commands, resolved on use, and the one boundary where errors become words.
 
-Hot commands (`heartbeat`, `bus post`, `ctx`) are answered by `hot` before anything heavy is imported; whatever it
-does not understand goes the ordinary way.
+Commands in plain form are answered by `hot` before anything heavy is imported; whatever it does not understand goes
+the ordinary way.
 """
 
 from __future__ import annotations

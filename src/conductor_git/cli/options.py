@@ -9,7 +9,7 @@ import typer
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Task = Annotated[str, typer.Argument(metavar="TASK", help="The task.", show_default=False)]
 TaskHere = Annotated[
-    str | None, typer.Argument(metavar="[TASK]", help="The task; inside a worktree, its own.", show_default=False)
+    str | None, typer.Argument(metavar="TASK", help="The task; inside a worktree, its own.", show_default=False)
 ]
 Why = Annotated[str | None, typer.Option("--message", "-m", metavar="TEXT", help="Why.")]
 As = Annotated[

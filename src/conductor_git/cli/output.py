@@ -52,9 +52,13 @@ def symbol_colour(symbol: str) -> str | None:
     return _COLOURS.get(symbol)
 
 
+def in_colour(stream: TextIO) -> bool:
+    """Whether what goes to `stream` may hold colours: a terminal that has them, and a person who did not say no."""
+    return stream.isatty() and variable("NO_COLOR") is None and variable("TERM") != "dumb"
+
+
 def coloured(text: str, code: str, stream: TextIO) -> str:
-    wanted = stream.isatty() and variable("NO_COLOR") is None and variable("TERM") != "dumb"
-    return f"\x1b[{code}m{text}\x1b[0m" if wanted else text
+    return f"\x1b[{code}m{text}\x1b[0m" if in_colour(stream) else text
 
 
 def printable(text: str) -> str:
@@ -90,6 +94,16 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[number]) for row in table) for number in range(len(kept))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table)
     return "\n".join(lines)
+
+
+def within(table: str, stream: TextIO) -> str:
+    """`table` with its lines cut to the width of the terminal that `stream` is; elsewhere as it is."""
+    if not stream.isatty():
+        return table
+    import shutil
+
+    width = shutil.get_terminal_size().columns
+    return "\n".join(line if len(line) <= width else line[: width - 1] + "…" for line in table.split("\n"))
 
 
 def page(text: str) -> None:

@@ -10,7 +10,7 @@ from conductor_git.cli import texts
 from conductor_git.cli.documents import task_document
 from conductor_git.cli.here import here, reviewer
 from conductor_git.cli.options import As, Json, Task, TaskHere, panel
-from conductor_git.cli.output import document, narrate, say
+from conductor_git.cli.output import answer, document, narrate
 from conductor_git.names import short
 from conductor_git.run import Run, State, utcnow
 
@@ -43,7 +43,7 @@ def _answer(run: Run, as_json: bool) -> None:
     if as_json:
         document(task=task_document(run))
     else:
-        say(f"{run.task_id} {run.state}")
+        answer(f"{run.task_id} {run.state}")
 
 
 @app.command(
@@ -75,7 +75,7 @@ def request_changes(
         comments=[parse_comment(text) for text in comment or ()],
     )
     _answer(run, as_json)
-    narrate("✓", f"{run.task_id} goes on in {run.worktree}; its worker reads the review with `conductor-git ctx`")
+    narrate("✓", f"{run.task_id} goes back to its worker, who reads the review with `conductor-git ctx`")
 
 
 @app.command(rich_help_panel=panel("review"), epilog="Example: conductor-git diff fix-login --stat")

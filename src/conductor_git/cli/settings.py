@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import typer
 
 from conductor_git.cli.here import onlooker
-from conductor_git.cli.options import Json, panel
-from conductor_git.cli.output import document, narrate, plain, say
+from conductor_git.cli.options import Json
+from conductor_git.cli.output import columns, counted, document, narrate, say, within
 
-app = typer.Typer(no_args_is_help=True, rich_help_panel=panel("care"), help="The config, and trust in its commands.")
+app = typer.Typer(no_args_is_help=True, help="The config, and trust in its commands: check, schema, trust.")
 
 
 @app.command(epilog="Example: conductor-git config check")
@@ -22,7 +23,11 @@ def check(as_json: Json = False) -> None:
     if as_json:
         document(settings=[{"key": item.key, "value": item.value, "origin": item.origin} for item in settings])
         return
-    say(plain({item.key: f"{item.value}  ({item.origin})" for item in settings}))
+    rows = [
+        (item.key, item.value if isinstance(item.value, str) else json.dumps(item.value), item.origin)
+        for item in settings
+    ]
+    print(within(columns(("KEY", "VALUE", "FROM"), rows), sys.stdout))
 
 
 @app.command(epilog="Example: conductor-git config schema > conductor.schema.json")
@@ -51,6 +56,6 @@ def trust(
     if as_json:
         document(commands=[{"key": key, "run": " ".join(words)} for key, words in listed], git_config=list(changed))
         return
-    say(f"{len(listed)} commands trusted" if listed else "the config runs no command")
+    say(f"{counted(len(listed), 'command')} trusted" if listed else "the config runs no command")
     if changed:
         narrate("✓", f"agreed to the git config as it is now: {', '.join(changed)}")

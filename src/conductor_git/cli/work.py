@@ -12,7 +12,7 @@ import typer
 from conductor_git.cli.documents import task_document
 from conductor_git.cli.here import here
 from conductor_git.cli.options import Json, Task, TaskHere, Why, panel
-from conductor_git.cli.output import document, narrate, say
+from conductor_git.cli.output import answer, document, narrate, say
 from conductor_git.errors import BadInput
 from conductor_git.names import parse_task_id, short
 from conductor_git.run import Run, next_command, utcnow
@@ -83,9 +83,8 @@ def spawn(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 
 def _narrate_spawn(run: Run, no_start: bool) -> None:
-    narrate(
-        "✓", f"{run.task_id} has the branch {run.branch} and a worktree, from {run.target} at {short(run.base_commit)}"
-    )
+    narrate("✓", f"{run.task_id} has the branch {run.branch}, from {run.target} at {short(run.base_commit)}")
+    narrate("○", f"its worktree is {run.worktree}")
     if run.command and not no_start:
         narrate("◎", f"{run.agent} is at work; see it with: conductor-git log {run.task_id} -f")
     else:
@@ -111,7 +110,7 @@ def _answer(run: Run, as_json: bool, text: str) -> None:
     if as_json:
         document(task=task_document(run))
     else:
-        say(text)
+        answer(text)
 
 
 @app.command(rich_help_panel=panel("work"), epilog="Example: conductor-git start fix-login")

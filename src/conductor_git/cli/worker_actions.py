@@ -122,11 +122,12 @@ def _say_all(context: WorkerContext, facts: dict[str, Any], as_json: bool) -> No
             }
         )
     )
-    _section("prompt", prompt.strip())
+    from conductor_git.cli.messages import rendered
+
+    _section("prompt", "" if prompt.strip() == context.description else prompt.strip())
     _section("reviews", "\n\n".join(message.body for message in reviews))
-    _section(
-        "new on the bus", "\n".join(f"{m.type} {m.task_id or '-'}: {m.body.splitlines()[0]}" for m in news if m.body)
-    )
+    if news:
+        print("\nnew on the bus", *(rendered(message).partition("\n")[0] for message in news), sep="\n")
 
 
 def _reviews(bus: FileBus, layout: Layout, context: WorkerContext) -> list[Message]:

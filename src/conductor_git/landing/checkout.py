@@ -8,6 +8,7 @@ renamed into place, and files written before the ref moved are put back by `mend
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import stat
 import time
@@ -18,9 +19,12 @@ from pathlib import Path
 from typing import Final
 
 from conductor_git import durable
-from conductor_git.errors import Blocked, GitFailed
+from conductor_git.errors import Blocked, GitFailed, GitKilled
 from conductor_git.gitcmd import Git
+from conductor_git.history import tip_of
+from conductor_git.landing.change import Change, changes
 from conductor_git.names import CommitId
+from conductor_git.worktree import under_way
 
 _LOCK_SECONDS: Final = 10
 
@@ -56,45 +60,26 @@ class Checkout:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One path that differs between two trees; the mode is 000000 where a tree has no such path."""
-
-    path: str
-    old_mode: str
-    new_mode: str
-    new_blob: str
-
-
-def changes(git: Git, before: CommitId, after: CommitId) -> tuple[Change, ...]:
-    return parse_changes(git.run("diff-tree", "-r", "-z", "--raw", "--no-renames", before, after).fields)
-
-
-def parse_changes(fields: Sequence[str]) -> tuple[Change, ...]:
-    """The fields of `git diff-tree -r -z --raw --no-renames`."""
-    found = []
-    for meta, path in zip(fields[::2], fields[1::2], strict=True):
-        old_mode, new_mode, _, new_blob, _ = meta.removeprefix(":").split(" ")
-        found.append(Change(path, old_mode, new_mode, new_blob))
-    return tuple(found)
-
-
-def fast_forward(git: Git, checkout: Checkout, ref: str, before: CommitId, after: CommitId, reflog: str) -> None:
-    """Move `ref` from `before` to `after` and the checkout's files and index with it.
+def fast_forward(
+    git: Git, checkout: Checkout, ref: str, before: CommitId, after: CommitId, listed: Sequence[Change], reflog: str
+) -> None:
+    """Move `ref` from `before` to `after` and the checkout's files and index with it; `listed` is what differs.
 
     `Blocked` when a file that the landing changes has changes of its own, when an untracked or ignored file is in the
-    way, or when git is at work there; then nothing has moved. Unrelated changes stay as they are. A failed
-    compare-and-swap raises `GitFailed`, with the files as they were.
+    way, or when git is at work or in the middle of something there; then nothing has moved. Unrelated changes stay as
+    they are. A failed compare-and-swap raises `GitFailed`, with the files as they were.
     """
     here = replace(git, cwd=checkout.path, git_dir=checkout.git_dir, work_tree=checkout.path, index=checkout.new_index)
     with _locked(checkout):
-        _require_head(checkout, ref)
-        listed = changes(here, before, after)
+        _require_head(here, checkout, ref, before)
+        _refuse_under_way(checkout)
         shutil.copy2(checkout.index, checkout.new_index)
         _refuse_overlap(here, checkout, listed, before)
         try:
             here.run("read-tree", "-m", "-u", "--no-recurse-submodules", before, after)
             here.run("update-ref", "-m", reflog, ref, after, before)
+        except GitKilled:
+            raise
         except GitFailed as failed:
             _restore(here, checkout, listed)
             if "not uptodate" in failed.message or "would be overwritten" in failed.message:
@@ -109,6 +94,7 @@ def finish(checkout: Checkout) -> None:
         with suppress(FileNotFoundError):
             checkout.new_index.replace(checkout.index)
         checkout.index_lock.unlink()
+    _tidy(checkout)
 
 
 def mend(git: Git, checkout: Checkout, before: CommitId, after: CommitId) -> None:
@@ -117,24 +103,48 @@ def mend(git: Git, checkout: Checkout, before: CommitId, after: CommitId) -> Non
     Only files that hold exactly what `after` has, or a beginning of it, are put back; one that holds anything else
     was edited since and is left alone.
     """
-    if not checkout.is_held():
-        return
-    here = replace(git, cwd=checkout.path, git_dir=checkout.git_dir, work_tree=checkout.path, index=checkout.new_index)
-    _restore(here, checkout, changes(here, before, after))
-    checkout.index_lock.unlink()
+    if checkout.is_held():
+        here = replace(
+            git, cwd=checkout.path, git_dir=checkout.git_dir, work_tree=checkout.path, index=checkout.new_index
+        )
+        # Asked without the new index, of which there may be half a copy.
+        _restore(here, checkout, changes(git, before, after))
+        checkout.index_lock.unlink()
+    _tidy(checkout)
+
+
+def _tidy(checkout: Checkout) -> None:
+    """Take away what a landing keeps beside its lock; the lock itself is gone, so none of it says anything any more."""
+    for file in (checkout.new_index, Path(f"{checkout.new_index}.lock"), checkout.held):
+        file.unlink(missing_ok=True)
+    with suppress(OSError):
+        checkout.scratch.rmdir()  # where no log of a gate is in it
 
 
 @contextmanager
 def _locked(checkout: Checkout) -> Iterator[None]:
+    """Hold the checkout's `index.lock` for the block.
+
+    A git that was killed in there may have moved the ref or not, so the lock stays with what is beside it, and says to
+    recovery that the checkout is ours to finish or to put back.
+    """
     durable.make_directory(checkout.scratch)
     checkout.held.touch()
-    _link(checkout)
     try:
+        _link(checkout)
         yield
-    except Exception:
-        checkout.index_lock.unlink(missing_ok=True)
+    except GitKilled:
         raise
-    checkout.index_lock.unlink(missing_ok=True)
+    except Exception:
+        _release(checkout)
+        raise
+    _release(checkout)
+
+
+def _release(checkout: Checkout) -> None:
+    if checkout.is_held():
+        checkout.index_lock.unlink()
+    _tidy(checkout)
 
 
 def _link(checkout: Checkout) -> None:
@@ -146,7 +156,7 @@ def _link(checkout: Checkout) -> None:
             if time.monotonic() >= deadline:
                 raise Blocked(
                     f"another git command holds {checkout.index_lock} for over {_LOCK_SECONDS} s",
-                    hint=f"git -C {checkout.path} status",
+                    hint=f"git -C {shlex.quote(str(checkout.path))} status",
                     checkout=str(checkout.path),
                     files=[],
                 ) from None
@@ -155,15 +165,33 @@ def _link(checkout: Checkout) -> None:
             return
 
 
-def _require_head(checkout: Checkout, ref: str) -> None:
+def _require_head(here: Git, checkout: Checkout, ref: str, before: CommitId) -> None:
     head = (checkout.git_dir / "HEAD").read_text().strip()
     if head != f"ref: {ref}":
         raise GitFailed(f"{checkout.path} left {ref} while the landing was on its way", checkout=str(checkout.path))
+    # Asked before the files are: what a person has committed since would look like an uncommitted change.
+    tip = tip_of(here, ref)
+    if tip != before:
+        raise GitFailed(f"{ref} moved to {tip} while the landing was on its way", checkout=str(checkout.path))
+
+
+def _refuse_under_way(checkout: Checkout) -> None:
+    # As `git merge --ff-only` does: the person's own merge would end on a commit that it did not begin with.
+    if what := under_way(checkout.git_dir):
+        raise Blocked(
+            f"{what} is under way in {checkout.path}; nothing was moved",
+            hint=f"git -C {shlex.quote(str(checkout.path))} status",
+            checkout=str(checkout.path),
+            files=[],
+        )
 
 
 def _refuse_overlap(here: Git, checkout: Checkout, listed: Sequence[Change], before: CommitId) -> None:
-    here.run("update-index", "-q", "--refresh", ok=(0, 1))
-    dirty = set(here.run("diff-index", "--name-only", "-z", "--no-ext-diff", before).fields)
+    dirty = _dirty(here, before)
+    if any(change.path in dirty for change in listed):
+        # A file that was touched and not changed is among them; only then is it worth to read the files.
+        here.run("update-index", "-q", "--refresh", ok=(0, 1))
+        dirty = _dirty(here, before)
     tracked = {change.path for change in listed if change.old_mode != "000000"}
     in_the_way = [
         change.path
@@ -172,6 +200,10 @@ def _refuse_overlap(here: Git, checkout: Checkout, listed: Sequence[Change], bef
     ]
     if in_the_way:
         raise _blocked(checkout, in_the_way)
+
+
+def _dirty(here: Git, before: CommitId) -> set[str]:
+    return set(here.run("diff-index", "--name-only", "-z", "--no-ext-diff", before).fields)
 
 
 def _is_taken(root: Path, path: str, tracked: set[str]) -> bool:
@@ -192,7 +224,7 @@ def _is_taken(root: Path, path: str, tracked: set[str]) -> bool:
 def _blocked(checkout: Checkout, files: Sequence[str]) -> Blocked:
     return Blocked(
         f"the checkout {checkout.path} has changes of its own in {', '.join(files[:5])}; nothing was moved",
-        hint=f"git -C {checkout.path} status",
+        hint=f"git -C {shlex.quote(str(checkout.path))} status",
         checkout=str(checkout.path),
         files=list(files),
     )
@@ -223,7 +255,7 @@ def _is_written(here: Git, file: Path, change: Change) -> bool:
     try:
         mode = file.lstat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        return change.old_mode != "000000"
+        return True  # a new one too: the directories that were made for it are there already
     if change.new_mode == "000000" or stat.S_ISDIR(mode):
         return False
     if stat.S_ISLNK(mode):
@@ -235,7 +267,8 @@ def _is_written(here: Git, file: Path, change: Change) -> bool:
 
 def _remove(files: Sequence[Path], root: Path) -> None:
     for file in files:
-        file.unlink(missing_ok=True)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            file.unlink()
         for parent in file.parents:
             if parent == root:
                 break

@@ -14,6 +14,7 @@ from conductor_git.environment import without_git
 from conductor_git.gitcmd import Git
 from conductor_git.names import CommitId
 from conductor_git.run import GateResult, Run
+from conductor_git.worktree import registrations
 
 if TYPE_CHECKING:  # pydantic costs more than the commands that come through here without gates
     from conductor_git.config import Gate
@@ -27,19 +28,20 @@ def tree_at(integration: Git, path: Path, commit: CommitId) -> Iterator[Path]:
     """
     remove_tree(integration, path)
     durable.make_directory(path.parent)
-    integration.run("worktree", "add", "--quiet", "--detach", str(path), commit)
     try:
+        integration.run("worktree", "add", "--quiet", "--detach", str(path), commit)
         yield path
     finally:
         remove_tree(integration, path)
 
 
 def remove_tree(integration: Git, path: Path) -> None:
-    """Remove a gate's worktree, whole or half made."""
+    """Remove a gate's worktree, whole or half made. Only one landing of its task is ever under way."""
     if path.is_dir():
         shutil.rmtree(path)
-    if (integration.cwd / "worktrees").is_dir():
-        integration.run("worktree", "prune", "--expire", "now")
+    # By hand: `git worktree prune` leaves one that was killed while it was made, which is still locked.
+    for entry in registrations(integration.cwd, path):
+        shutil.rmtree(entry)
 
 
 def run_gates(

@@ -46,10 +46,7 @@ def _drawn(directory: Path, holder: str) -> Iterator[tuple[Path, int]]:
 
 def _next_number(directory: Path) -> int:
     # Numbers never repeat: a ticket that is being swept must not be taken for a new one of the same name.
-    last = directory / "last"
-    number = 1 + (int(last.read_text()) if last.is_file() else 0)
-    durable.write_through(last, str(number).encode())
-    return number
+    return durable.count_up(directory / "last")
 
 
 def _tickets(directory: Path) -> list[tuple[int, Path]]:
@@ -64,7 +61,7 @@ def _tickets(directory: Path) -> list[tuple[int, Path]]:
 def _wait_for_turn(directory: Path, mine: Path, seconds: float, waiting: Callable[[str, int], None]) -> None:
     deadline = time.monotonic() + seconds
     told: tuple[str, int] | None = None
-    while ahead := _held_before(directory, mine):
+    while ahead := _ahead(directory, mine):
         first = ahead[0].name.partition(".")[2]
         if told != (first, len(ahead)):
             told = (first, len(ahead))
@@ -80,15 +77,18 @@ def _wait_for_turn(directory: Path, mine: Path, seconds: float, waiting: Callabl
         time.sleep(_POLL_SECONDS)
 
 
-def _held_before(directory: Path, mine: Path) -> list[Path]:
-    """The tickets below `mine` that somebody holds; those nobody holds are swept."""
-    held = []
-    for _, path in _tickets(directory):
-        if path == mine:
-            break
-        with durable.try_lock(path) as descriptor:
-            if descriptor is None:
-                held.append(path)
-            else:
-                path.unlink(missing_ok=True)
-    return held
+def _ahead(directory: Path, mine: Path) -> list[Path]:
+    """The tickets below `mine`, the first of which is held; those nobody holds are swept when they come to be first.
+
+    Only the first one's lock is asked for: many waiters that each ask for every lock would be all that the machine does.
+    """
+    ahead = [path for _, path in _tickets(directory)]
+    ahead = ahead[: ahead.index(mine)]
+    while ahead and not _is_held(ahead[0]):
+        ahead.pop(0).unlink(missing_ok=True)
+    return ahead
+
+
+def _is_held(ticket: Path) -> bool:
+    with durable.try_lock(ticket) as descriptor:
+        return descriptor is None

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from conductor_git.errors import Conflict, OwnFiles
 from conductor_git.gitcmd import Git
+from conductor_git.history import is_contained
+from conductor_git.landing.change import Change, changes
 from conductor_git.layout import OWN_FILES
 from conductor_git.names import CommitId
 from conductor_git.run import Strategy
 
-_LINE_ENDS: Final = "-blank-at-eol,-blank-at-eof,-space-before-tab,-indent-with-non-tab,-tab-in-indent"
+_MARKERS: Final = (
+    re.compile(rb"^<{7}(?=[ \r\n]|\Z)", re.MULTILINE),
+    re.compile(rb"^>{7}(?=[ \r\n]|\Z)", re.MULTILINE),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +26,7 @@ class Plan:
     """What a landing asks for: `approved` onto `target`, as `message` (with its trailers), by `strategy`."""
 
     target: CommitId
+    target_tree: str
     approved: CommitId
     strategy: Strategy
     message: str
@@ -32,7 +39,12 @@ class Merged:
     """A commit in the object store that no ref points at yet; `target` itself where it held everything already."""
 
     commit: CommitId
-    paths: tuple[str, ...]
+    changes: tuple[Change, ...]
+    """What it brings to the target."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return tuple(change.path for change in self.changes)
 
 
 def merge(git: Git, plan: Plan) -> Merged:
@@ -42,16 +54,18 @@ def merge(git: Git, plan: Plan) -> Merged:
     outcome, and a merge that would bring conflict markers is one as well.
     """
     commit = _rebased(git, plan) if plan.strategy is Strategy.REBASE else _joined(git, plan)
-    paths = tuple(git.run("diff-tree", "-r", "-z", "--name-only", "--no-renames", plan.target, commit).fields)
-    _refuse_own_files(paths)
+    if commit == plan.target:
+        return Merged(commit, ())
+    merged = Merged(commit, changes(git, plan.target, commit))
+    _refuse_own_files(merged.paths)
     _refuse_markers(git, plan.target, commit)
-    return Merged(commit, paths)
+    return merged
 
 
 def _joined(git: Git, plan: Plan) -> CommitId:
     tree = merged_tree(git, plan.target, plan.approved)
     squash = plan.strategy is Strategy.SQUASH
-    if squash and tree == _tree_of(git, plan.target):
+    if tree == plan.target_tree and (squash or is_contained(git, plan.approved, plan.target)):
         return plan.target
     parents = [plan.target] if squash else [plan.target, plan.approved]
     return commit_tree(git, tree, parents, f"{plan.message}\n\n{_block(plan.trailers)}", signs=plan.signs)
@@ -144,29 +158,23 @@ def _refuse_own_files(paths: Sequence[str]) -> None:
 
 
 def _refuse_markers(git: Git, target: CommitId, commit: CommitId) -> None:
-    done = git.run(
-        "-c", f"core.whitespace={_LINE_ENDS}", "diff-tree", "--check", "-r", "--no-ext-diff", "--no-textconv",
-        target, commit, ok=(0, 2),
-    )  # fmt: skip
-    if done.code:
-        files = parse_markers(done.text)
-        if files:
-            raise conflict(files, "holds conflict markers")
+    # -G names also what a change takes away, so the few files that it finds are counted.
+    named = git.run(
+        "diff-tree", "-r", "-z", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "-G^(<{7}|>{7})",
+        target, commit,
+    ).fields  # fmt: skip
+    files = [path for path in named if gains_markers(_content(git, target, path), _content(git, commit, path))]
+    if files:
+        raise conflict(tuple(files), "holds conflict markers")
 
 
-def parse_markers(text: str) -> tuple[str, ...]:
-    """The paths in `git diff --check` output that gained both an opening and a closing conflict marker.
+def _content(git: Git, commit: CommitId, path: str) -> bytes:
+    return git.run("cat-file", "blob", f"{commit}:{path}", ok=(0, 128)).out
 
-    Both, because seven equals signs alone are a heading in many documents.
+
+def gains_markers(before: bytes, after: bytes) -> bool:
+    """`after` has more opening and more closing conflict markers than `before`.
+
+    Both, because documents quote one alone; and not the line between them, which is a heading in many documents.
     """
-    opened: set[str] = set()
-    closed: set[str] = set()
-    path = ""
-    for line in text.split("\n"):
-        if line.endswith(": leftover conflict marker"):
-            path = line.rsplit(":", 2)[0]
-        elif line.startswith("+<<<<<<<"):
-            opened.add(path)
-        elif line.startswith("+>>>>>>>"):
-            closed.add(path)
-    return tuple(sorted(opened & closed))
+    return all(len(marker.findall(after)) > len(marker.findall(before)) for marker in _MARKERS)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from conductor_git.errors import Blocked
 from conductor_git.gitcmd import Git
 from conductor_git.landing import checkout as checkouts
+from conductor_git.landing.change import Change
 from conductor_git.landing.checkout import Checkout
 from conductor_git.layout import Layout
 from conductor_git.names import CommitId
@@ -16,7 +18,8 @@ from conductor_git.worktree import registered_git_dir, worktrees
 def checkout_of(git: Git, layout: Layout, ref: str, scratch: Path) -> Checkout | None:
     """The checkout that has `ref` checked out, if any; `Blocked` where two have, or a rebase of it is under way."""
     _refuse_rebase(layout, ref)
-    found = [entry for entry in worktrees(git) if entry.branch_ref == ref and not entry.is_bare]
+    # A worktree whose directory was deleted by hand has no files that could be left behind.
+    found = [entry for entry in worktrees(git) if entry.branch_ref == ref and not entry.is_bare and not entry.prunable]
     if len(found) > 1:
         paths = ", ".join(str(entry.path) for entry in found)
         raise Blocked(f"the target is checked out more than once: {paths}", hint="git worktree list", files=[])
@@ -39,10 +42,18 @@ def _refuse_rebase(layout: Layout, ref: str) -> None:
                 )
 
 
-def publish(git: Git, checkout: Checkout | None, ref: str, before: CommitId, after: CommitId, reflog: str) -> None:
-    """Move `ref` from `before` to `after`. Durable once the file system is synced; `Blocked` or `GitFailed` moved
-    nothing."""
+def publish(
+    git: Git,
+    checkout: Checkout | None,
+    ref: str,
+    before: CommitId,
+    after: CommitId,
+    listed: Sequence[Change],
+    reflog: str,
+) -> None:
+    """Move `ref` from `before` to `after`, which differ in `listed`. Durable once the file system is synced; a refusal
+    (`Blocked`, `GitFailed`) moved nothing."""
     if checkout is None:
         git.run("update-ref", "--no-deref", "-m", reflog, ref, after, before)
     else:
-        checkouts.fast_forward(git, checkout, ref, before, after, reflog)
+        checkouts.fast_forward(git, checkout, ref, before, after, listed, reflog)

@@ -23,8 +23,8 @@ _START_SECONDS: Final = 20
 def launch(project: Project, run: Run) -> Run:
     """Start the task's command under a supervisor of its own session and return once its attempt is on record.
 
-    The supervisor outlives this process and its terminal. `AgentFailed` where no attempt appears in time; the task
-    and its worktree stay.
+    The supervisor outlives this process and its terminal. `AgentFailed` where the command could not be
+    started or no attempt appears in time; the task and its worktree stay.
     """
     if not run.command:
         raise BadInput(f"{run.task_id} has no command to run", hint=f"conductor-git spawn {run.task_id} -- COMMAND")
@@ -55,12 +55,25 @@ def require_command(task_id: TaskId, command: Sequence[str]) -> None:
         )
 
 
+def _unstartable(run: Run) -> AgentFailed:
+    return AgentFailed(
+        f"the agent's command {run.command[0]!r} could not be started in {run.worktree}, so {run.task_id} has failed",
+        hint=f"conductor-git bus read --task {run.task_id} --type ERROR",
+        task_id=run.task_id,
+        command=list(run.command),
+    )
+
+
 def _registered(project: Project, run: Run, log: Path) -> Run:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         now = project.runs.get(run.task_id)
-        if len(now.attempts) > len(run.attempts) and (now.attempts[-1].pid or now.attempts[-1].end):
-            return now
+        attempt = now.last_attempt
+        if attempt is not None and len(now.attempts) > len(run.attempts):
+            if attempt.end == "unstartable":
+                raise _unstartable(now)
+            if attempt.pid or attempt.end:
+                return now
         time.sleep(0.02)
     raise AgentFailed(
         f"no attempt of {run.task_id} was on record after {_START_SECONDS} s",

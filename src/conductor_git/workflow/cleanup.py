@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from conductor_git import configguard, integration, worktree
-from conductor_git.errors import ConductorError
+from conductor_git.errors import ConductorError, GitKilled
 from conductor_git.history import is_contained, tip_of
 from conductor_git.layout import CONTEXT_NAME
 from conductor_git.project import Project
 from conductor_git.run import Phase, Run
-from conductor_git.salvage import Salvage, keep_commit, salvage
+from conductor_git.salvage import Salvage, keep_commit, keep_head_of_gone, salvage
 from conductor_git.transition import message_of, note
 
 
@@ -34,6 +34,8 @@ def clean_up(project: Project, run: Run, *, at: datetime) -> Fate:
         kept = remove_worktree(project, run, at=at)
         commits = _keep_commits(project, run, kept, at)
         fate = Fate(True, _delete_branch(project, run), kept, commits)
+    except GitKilled:
+        raise  # the phase stays at cleanup, and recovery goes on from there
     except ConductorError as refused:
         fate = Fate(not Path(run.worktree).exists(), False, kept_because=refused.message)
     note(project, run.task_id, _ended, at=at)
@@ -50,20 +52,23 @@ def remove_worktree(project: Project, run: Run, *, at: datetime) -> Salvage | No
     """Remove the task's worktree, with a salvage ref for everything in it that no commit holds."""
     path = Path(run.worktree)
     git_dir = worktree.registered_git_dir(project.layout, path)
-    if git_dir is None:
-        return None
     if not path.exists():
-        project.git.run("worktree", "prune")
+        kept = keep_head_of_gone(project.git, project.layout, run.task_id, path, at=at)
+        if kept is not None:
+            _tell(project, run, kept)
+        worktree.drop_registration(project.layout, path)
+        return kept
+    if git_dir is None:
         return None
     worktree.require_removable(path, path.parent, project.repository)
     looking = configguard.filtering(integration.opened(project.layout, project.git), project.layout, run.task_id)
-    kept = salvage(looking, project.git, project.layout, run.task_id, path, at=at)
+    half = worktree.is_half_removed(git_dir)
+    kept = salvage(looking, project.git, project.layout, run.task_id, path, at=at, half_removed=half)
     if kept is not None:
         _tell(project, run, kept)
     (path / CONTEXT_NAME).unlink(missing_ok=True)
     # Forced only when the salvage holds what git would refuse to drop.
-    force = ("--force",) if kept is not None else ()
-    project.git.run("worktree", "remove", *force, str(path))
+    worktree.remove(project.git, path, git_dir, force=kept is not None)
     return kept
 
 
@@ -92,5 +97,7 @@ def _delete_branch(project: Project, run: Run) -> bool:
     tip = tip_of(project.git, run.branch_ref)
     if tip is None or tip != run.head_commit:
         return False
+    if any(entry.branch_ref == run.branch_ref for entry in worktree.worktrees(project.git)):
+        return False  # somebody has it checked out, and would stand on a branch that is not there
     project.git.run("update-ref", "--no-deref", "-d", run.branch_ref, tip)
     return True

@@ -57,6 +57,7 @@ def _head(project: Project, run: Run) -> CommitId:
 
 
 def _base(project: Project, run: Run, head: CommitId) -> CommitId:
-    target = run.landing.target_before if run.landing and run.merge_commit else tip_of(project.git, run.target_ref)
-    merge_base = project.git.run("merge-base", target or run.base_commit, head, ok=(0, 1))
+    target = run.landing.target_before if run.landing and run.merge_commit else None
+    # 128: the target is gone
+    merge_base = project.git.run("merge-base", target or run.target_ref, head, ok=(0, 1, 128))
     return CommitId(merge_base.text) if merge_base.code == 0 else run.base_commit

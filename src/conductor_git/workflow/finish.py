@@ -9,7 +9,7 @@ from pathlib import Path
 
 from conductor_git import configguard, integration, journal, worktree
 from conductor_git.actor import Actor
-from conductor_git.errors import DirtyWorktree, GitFailed, HookRefused, NotFound, NothingToReview
+from conductor_git.errors import DirtyWorktree, GitFailed, GitKilled, HookRefused, NotFound, NothingToReview
 from conductor_git.gitcmd import Git
 from conductor_git.history import is_contained, tip_of
 from conductor_git.names import CommitId, TaskId
@@ -107,7 +107,11 @@ def _commit_all(project: Project, run: Run) -> None:
     git = Git(Path(run.worktree), inherit=project.git.inherit, hooks=True)
     try:
         git.run("add", "--all")
+        if git.run("diff-index", "--cached", "--quiet", "HEAD", ok=(0, 1)).code == 0:
+            return  # what was staged had been taken back in the files: nothing is left to commit
         git.run("commit", "--quiet", "-m", f"wip: {run.title}\n\nCommitted by `conductor-git done --wip`.")
+    except GitKilled:
+        raise
     except GitFailed as refused:
         raise HookRefused(
             f"git did not commit the work in {run.worktree}: {refused.message}",

@@ -6,7 +6,8 @@ kill would otherwise leave a question, so that `recover` can tell "landed" from 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,21 +23,23 @@ from conductor_git.errors import (
     Conflict,
     GateFailed,
     GitFailed,
+    GitKilled,
     IllegalTransition,
     Superseded,
 )
 from conductor_git.gitcmd import Git
-from conductor_git.history import is_contained, tip_of
+from conductor_git.history import objects, tip_of, tree_of
 from conductor_git.landing import gates
 from conductor_git.landing.checkout import Checkout
 from conductor_git.landing.lease import lease
 from conductor_git.landing.mergetree import Merged, Plan, merge
 from conductor_git.landing.publish import checkout_of, publish
+from conductor_git.layout import CONFIG_NAME
 from conductor_git.names import CommitId, TaskId, short
 from conductor_git.project import Project
 from conductor_git.review import approvals
 from conductor_git.run import Event, GateResult, Landing, Outcome, Phase, Run, State, Strategy, next_command
-from conductor_git.settings import require_trusted, target_config
+from conductor_git.settings import config_in, require_trusted
 from conductor_git.store.reviews import FileReviews
 from conductor_git.transition import message_of, note
 from conductor_git.workflow import cleanup
@@ -143,7 +146,6 @@ class _Landing:
         if run.state is State.COMPLETED:  # landed by the one we waited for
             return Landed(run, Outcome.ALREADY_LANDED)
         _require_approved(run)
-        self._require_reviewed(run)
         for _ in range(MOVED_TARGET_TRIES):
             landed = self._try(run)
             if landed is not None:
@@ -155,9 +157,9 @@ class _Landing:
             files=[],
         )
 
-    def _require_reviewed(self, run: Run) -> None:
-        require_at_head(self.project, run, self.by, self.at())
-        count = len(self._reviewers(run))
+    def _require_reviewed(self, run: Run, tip: CommitId | None, reviewers: Sequence[str]) -> None:
+        require_at_head(self.project, run, tip, self.by, self.at(), look_only=self.wish.dry_run)
+        count = len(reviewers)
         if run.approved_commit != run.head_commit or count < run.reviews_required:
             raise Superseded(
                 f"{short(run.head_commit)} has {count} of {run.reviews_required} approvals",
@@ -174,40 +176,42 @@ class _Landing:
     def _try(self, run: Run) -> Landed | None:
         """One pass over the steps; None when the target moved meanwhile, with everything as before."""
         assert run.approved_commit is not None
-        target = tip_of(self.project.git, run.target_ref)
+        # All in one process. Were the target to move in between, publishing by compare-and-swap would start over.
+        ref = run.target_ref
+        tip, target, config_file = objects(
+            self.project.git, f"{run.branch_ref}^{{commit}}", f"{ref}^{{commit}}", f"{ref}:{CONFIG_NAME}"
+        )
+        reviewers = self._reviewers(run)
+        self._require_reviewed(run, CommitId(tip.name) if tip else None, reviewers)
         if target is None:
             raise BaseNotFound(
                 f"the target branch {run.target} does not exist any more",
                 hint=f"git branch {run.target} {run.base_commit}",
                 target=run.target,
             )
+        before = CommitId(target.name)
         entries = integration.shared_config(self.project.git)
         looking = integration.opened(self.project.layout, self.project.git, entries)
-        config = target_config(self.project, target)
+        config = config_in(before, config_file)
         strategy = self.wish.strategy or Strategy(config.merge)
-        if is_contained(looking, run.approved_commit, target):
-            return self._complete(run, config, _landing(target, strategy), Outcome.ALREADY_LANDED, ())
-        plan = Plan(target, run.approved_commit, strategy, _message(run), self._trailers(run, config), entries.signs)
+        plan = Plan(
+            target=before,
+            target_tree=tree_of(target),
+            approved=run.approved_commit,
+            strategy=strategy,
+            message=_message(run),
+            trailers=_trailers(run, config, reviewers),
+            signs=entries.signs,
+        )
         merged = self._merged(run, looking, plan)
+        outcome = Outcome.ALREADY_LANDED if merged.commit == before else Outcome.LANDED
         if self.wish.dry_run:
-            return Landed(run, Outcome.LANDED, paths=merged.paths)
-        landing = replace(
-            _landing(merged.commit, strategy),
-            target_before=target,
-            cleanup=self.wish.cleanup,
-            gates=self._gated(run, looking, config, merged, strategy),
-        )
-        if merged.commit == target:
-            return self._complete(run, config, landing, Outcome.ALREADY_LANDED, merged.paths)
+            return Landed(run, outcome, paths=merged.paths)
+        landing = replace(_landing(merged.commit, strategy), target_before=before, cleanup=self.wish.cleanup)
+        if outcome is Outcome.ALREADY_LANDED:
+            return self._complete(run, config, landing, outcome, merged.paths)
+        landing = replace(landing, gates=self._gated(run, looking, config, merged, strategy))
         return self._publish(run, config, entries, landing, merged)
-
-    def _trailers(self, run: Run, config: Config) -> tuple[str, ...]:
-        return (
-            f"Task-Id: {run.task_id}",
-            *(f"Reviewed-by: {reviewer}" for reviewer in self._reviewers(run)),
-            f"Approved-Commit: {run.approved_commit}",
-            *(f"Gate: {gate.name}" for gate in config.gates),
-        )
 
     def _merged(self, run: Run, looking: Git, plan: Plan) -> Merged:
         try:
@@ -217,7 +221,7 @@ class _Landing:
             landing = replace(_landing(None, plan.strategy), target_before=plan.target, files=files)
             if not self.wish.dry_run:
                 self._bounce(run, landing, Outcome.CONFLICT, f"{conflict.message}\n\n{_how_to_resolve(run)}")
-            conflict.hint = f"git -C {run.worktree} merge {run.target}"
+            conflict.hint = _merge_command(run)
             conflict.facts |= {"task_id": run.task_id, "outcome": str(Outcome.CONFLICT)}
             raise
 
@@ -273,10 +277,12 @@ class _Landing:
         run = note(self.project, run.task_id, lambda now: replace(now, landing=landing), at=self.at())
         reflog = f"conductor-git: land {run.task_id}"
         try:
-            publish(self.project.git, checkout, run.target_ref, before, merged.commit, reflog)
+            publish(self.project.git, checkout, run.target_ref, before, merged.commit, merged.changes, reflog)
         except Blocked as blocked:
             self._block(run, landing, blocked)
             raise
+        except GitKilled:
+            raise  # the target may have moved or not: recovery looks
         except GitFailed:
             if tip_of(self.project.git, run.target_ref) == before:
                 note(self.project, run.task_id, lambda now: replace(now, landing=None), at=self.at())
@@ -309,12 +315,26 @@ def _landing(merge_commit: CommitId | None, strategy: Strategy) -> Landing:
     return Landing(merge_commit or "", Phase.MERGE, strategy, merge_commit=merge_commit)
 
 
+def _trailers(run: Run, config: Config, reviewers: Sequence[str]) -> tuple[str, ...]:
+    return (
+        f"Task-Id: {run.task_id}",
+        *(f"Reviewed-by: {reviewer}" for reviewer in reviewers),
+        f"Approved-Commit: {run.approved_commit}",
+        *(f"Gate: {gate.name}" for gate in config.gates),
+    )
+
+
 def _message(run: Run) -> str:
     return f"Land {run.task_id}: {run.title}" + (f"\n\n{run.summary}" if run.summary else "")
 
 
 def _how_to_resolve(run: Run) -> str:
+    here = f"git -C {shlex.quote(run.worktree)}"
     return (
-        f"To resolve it in the task's worktree:\n\n    git -C {run.worktree} merge {run.target}\n"
-        f"    # edit the files, then\n    git -C {run.worktree} commit -a\n    conductor-git done {run.task_id}"
+        f"To resolve it in the task's worktree:\n\n    {_merge_command(run)}\n"
+        f"    # edit the files, then\n    {here} commit --all --no-edit\n    conductor-git done {run.task_id}"
     )
+
+
+def _merge_command(run: Run) -> str:
+    return f"git -C {shlex.quote(run.worktree)} merge {shlex.quote(run.target)}"

@@ -9,7 +9,7 @@ from conductor_git import durable
 from conductor_git.actor import Actor
 from conductor_git.errors import Blocked, GitFailed
 from conductor_git.history import is_contained, tip_of
-from conductor_git.names import short
+from conductor_git.names import readable, short
 from conductor_git.project import Project
 from conductor_git.run import Event, Landing, Outcome, Phase, Run
 from conductor_git.transition import following, message_of, move, note
@@ -46,7 +46,7 @@ def complete(project: Project, run: Run, landing: Landing, outcome: Outcome, *, 
 
 def bounce(project: Project, run: Run, landing: Landing, outcome: Outcome, why: str, *, by: Actor, at: datetime) -> Run:
     """Send the task back to WORKING with `why`; nothing of it is approved any more."""
-    ended = replace(landing, phase=Phase.ENDED, outcome=outcome)
+    ended = replace(landing, phase=Phase.ENDED, outcome=outcome, files=tuple(map(readable, landing.files)))
     run = move(
         project,
         run.task_id,
@@ -54,7 +54,7 @@ def bounce(project: Project, run: Run, landing: Landing, outcome: Outcome, why: 
         at=at,
         by=by.name,
         commit=run.approved_commit,
-        note=why[:_NOTE_LIMIT],
+        note=readable(why[:_NOTE_LIMIT]),
         also=lambda now: replace(now, approved_commit=None, landing=ended),
     )
     with following(run):
@@ -64,7 +64,7 @@ def bounce(project: Project, run: Run, landing: Landing, outcome: Outcome, why: 
 
 def block(project: Project, run: Run, landing: Landing, blocked: Blocked, *, at: datetime) -> None:
     """Record what blocks; the task stays APPROVED, and the error carries the task and the outcome from here on."""
-    files = tuple(blocked.facts.get("files", ()))
+    files = tuple(map(readable, blocked.facts.get("files", ())))
     ended = replace(landing, phase=Phase.ENDED, outcome=Outcome.BLOCKED, files=files, merge_commit=None)
     note(project, run.task_id, lambda now: replace(now, landing=ended), at=at)
     blocked.facts |= {"task_id": run.task_id, "outcome": str(Outcome.BLOCKED)}

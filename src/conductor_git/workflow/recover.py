@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from conductor_git import gitlocks, integration, journal, worktree
+from conductor_git import durable, gitlocks, integration, journal, worktree
 from conductor_git.actor import COORDINATOR
 from conductor_git.errors import BadRecord, ConductorError, LockTimeout
 from conductor_git.history import is_contained, tip_of
@@ -18,6 +18,7 @@ from conductor_git.landing import checkout as checkouts
 from conductor_git.landing import gates
 from conductor_git.landing.checkout import Checkout
 from conductor_git.landing.lease import lease
+from conductor_git.layout import SALVAGE_REFS, Layout
 from conductor_git.names import TaskId
 from conductor_git.project import Project
 from conductor_git.run import Landing, Outcome, Phase, Run, State
@@ -55,6 +56,7 @@ def _mended(project: Project, task_id: TaskId, at: datetime) -> bool:
         if found is None:
             return False
         intent, held = found
+        _drop_temporary_files(project.layout, task_id)
         _mend(project.holding(held), intent, at)
         journal.forget(project.layout, task_id)
         return True
@@ -62,7 +64,6 @@ def _mended(project: Project, task_id: TaskId, at: datetime) -> bool:
 
 def _mend(project: Project, intent: Intent, at: datetime) -> None:
     task_id = intent.task_id
-    _drop_temporary_files(project.layout.task(task_id))
     if not project.layout.run_info(task_id).exists():
         if intent.verb == "spawn":
             remove_half_made(project, task_id, intent.facts, killed=True)
@@ -77,18 +78,30 @@ def _mend(project: Project, intent: Intent, at: datetime) -> None:
     tell_missing_outcome(project, run)
 
 
-def _drop_temporary_files(folder: Path) -> None:
-    for leftover in folder.glob(".*.tmp"):
-        leftover.unlink(missing_ok=True)
+def _drop_temporary_files(layout: Layout, task_id: TaskId) -> None:
+    """Remove the temporary files of writes that were killed, each kind under the lock that guards its writes."""
+    worktree.drop_temporary_exclude(layout)
+    integration.drop_temporaries(layout)
+    integration.drop_scratch(layout)
+    record = layout.run_info(task_id)
+    if not record.parent.is_dir():
+        return
+    with durable.lock(record.with_name(f"{record.name}.lock"), purpose="recover"):
+        for leftover in record.parent.rglob(".*.tmp"):
+            leftover.unlink(missing_ok=True)
 
 
 def _free_locks(project: Project, run: Run) -> None:
     """Move aside the git locks that a killed git process of this operation can have left."""
     layout = project.layout
     locks = list(gitlocks.ref_locks(layout, run.branch_ref, run.target_ref))
+    locks += layout.common_dir.glob(f"{SALVAGE_REFS}{run.task_id}/*.lock")
     git_dir = worktree.registered_git_dir(layout, Path(run.worktree))
     if git_dir is not None:
-        locks += [git_dir / "index.lock", git_dir / "HEAD.lock"]
+        locks += git_dir.glob("*.lock")
+    there = _checkout(project, run.landing) if run.landing else None
+    if there is not None:
+        locks.append(there.git_dir / "HEAD.lock")  # its `index.lock` is ours, and settled with the landing
     gitlocks.clear(layout, locks, label=run.task_id)
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from conductor_git import configguard, integration, journal, worktree
 from conductor_git.actor import Actor
-from conductor_git.errors import BaseNotFound, NotFound
-from conductor_git.history import tip_of
+from conductor_git.errors import BaseNotFound, NotFound, WorktreeBusy
+from conductor_git.history import is_contained, tip_of
 from conductor_git.names import CommitId, TaskId, short
 from conductor_git.project import Project
 from conductor_git.run import TRANSITIONS, Event, Run, advance
 from conductor_git.runner.launch import launch, require_command
 from conductor_git.runner.stop import end_attempt
-from conductor_git.salvage import Salvage, keep_commit, salvage
+from conductor_git.salvage import Salvage, keep_commit, keep_head_of_gone, salvage
 from conductor_git.transition import message_of, move
 from conductor_git.workflow.spawn import write_context
 
@@ -39,7 +40,7 @@ def retry(
         run = project.runs.get(task_id)
         kept = _start_over(project, run, at) if reset else None
         base = _base_after(project, run) if reset else run.base_commit
-        _see_to_worktree(project, run)
+        _see_to_worktree(project, run, at)
         # Before the record: a kill between the two leaves a context that is ahead, and no worker is refused for that.
         write_context(project, replace(run, generation=run.generation + 1, base_commit=base))
         run = move(
@@ -71,26 +72,58 @@ def _base_after(project: Project, run: Run) -> CommitId:
 
 def _start_over(project: Project, run: Run, at: datetime) -> Salvage | None:
     base, tip, path = _base_after(project, run), tip_of(project.git, run.branch_ref), Path(run.worktree)
-    kept = None
+    _require_branch_to_ourselves(project, run)
+    kept = _keep_files(project, run, base, tip, at) if path.is_dir() else None
+    if tip is not None and tip != base and not _holds(project, kept, tip):
+        # The worktree's HEAD, which its salvage has as a parent, need not have been on the branch.
+        commits = keep_commit(project.git, run.task_id, tip, at=at + timedelta(microseconds=1))
+        _tell(project, run, commits)
+        kept = kept or commits
     if path.is_dir():
-        looking = configguard.filtering(integration.opened(project.layout, project.git), project.layout, run.task_id)
-        kept = salvage(looking, project.git, project.layout, run.task_id, path, at=at, keep_head=tip != base)
-    elif tip is not None and tip != base:
-        kept = keep_commit(project.git, run.task_id, tip, at=at)
-    if kept and kept.ref:
-        project.bus.append(
-            message_of(run, "FACT", f"retry --reset kept the former work in {kept.ref}", {"ref": kept.ref})
-        )
-    if path.is_dir():
-        git = replace(project.git, cwd=path, git_dir=worktree.registered_git_dir(project.layout, path), work_tree=path)
-        git.run("reset", "--hard", "--quiet", base)
-        git.run("clean", "-fdxq", "-e", "/.worker-ctx.json")
+        _reset_worktree(project, run, base)
     elif tip is not None:
         project.git.run("update-ref", run.branch_ref, base, tip)
     return kept
 
 
-def _see_to_worktree(project: Project, run: Run) -> None:
+def _require_branch_to_ourselves(project: Project, run: Run) -> None:
+    for entry in worktree.worktrees(project.git):
+        if entry.branch_ref == run.branch_ref and entry.path != Path(run.worktree):
+            raise WorktreeBusy(
+                f"{run.branch} is checked out in {entry.path}, and starting over would move it there",
+                hint=f"git -C {shlex.quote(str(entry.path))} switch {shlex.quote(run.target)}",
+                task_id=run.task_id,
+                worktree=str(entry.path),
+            )
+
+
+def _keep_files(project: Project, run: Run, base: CommitId, tip: CommitId | None, at: datetime) -> Salvage | None:
+    looking = configguard.filtering(integration.opened(project.layout, project.git), project.layout, run.task_id)
+    path = Path(run.worktree)
+    kept = salvage(looking, project.git, project.layout, run.task_id, path, at=at, keep_head=tip != base)
+    if kept and kept.ref:
+        _tell(project, run, kept)
+    return kept
+
+
+def _holds(project: Project, kept: Salvage | None, tip: CommitId) -> bool:
+    return kept is not None and bool(kept.ref) and is_contained(project.git, tip, kept.commit)
+
+
+def _tell(project: Project, run: Run, kept: Salvage) -> None:
+    project.bus.append(message_of(run, "FACT", f"retry kept the former work in {kept.ref}", {"ref": kept.ref}))
+
+
+def _reset_worktree(project: Project, run: Run, base: CommitId) -> None:
+    """Put the worktree on its branch at `base`, wherever its HEAD was and whatever was under way in it."""
+    path = Path(run.worktree)
+    git = replace(project.git, cwd=path, git_dir=worktree.registered_git_dir(project.layout, path), work_tree=path)
+    git.run("rebase", "--quit", ok=(0, 1, 128))  # refused where none is under way
+    git.run("checkout", "--quiet", "--force", "--no-track", "-B", run.branch, base)
+    git.run("clean", "-fdxq", "-e", "/.worker-ctx.json")
+
+
+def _see_to_worktree(project: Project, run: Run, at: datetime) -> None:
     """Make the worktree again where it was deleted by hand; its branch holds what was committed."""
     path = Path(run.worktree)
     if path.is_dir() and worktree.registered_git_dir(project.layout, path) is not None:
@@ -103,5 +136,8 @@ def _see_to_worktree(project: Project, run: Run) -> None:
             hint=f"git branch {run.branch} {run.head_commit or run.base_commit} && conductor-git retry {run.task_id}",
             task_id=run.task_id,
         )
-    project.git.run("worktree", "prune")
+    kept = keep_head_of_gone(project.git, project.layout, run.task_id, path, at=at)
+    if kept is not None:
+        _tell(project, run, kept)
+    worktree.drop_registration(project.layout, path)
     worktree.add(project.git, project.layout, path, branch=run.branch, commit=tip, new_branch=False)

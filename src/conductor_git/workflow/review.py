@@ -95,19 +95,22 @@ def _reviewable(project: Project, task_id: TaskId, by: Actor, at: datetime, comm
             state=str(run.state),
             event="review",
         )
-    require_at_head(project, run, by, at)
+    require_at_head(project, run, tip_of(project.git, run.branch_ref), by, at)
     if commit is not None and commit_of(project, commit) != run.head_commit:
         raise _superseded(run, run.head_commit, f"{commit} is not the commit in review, {short(run.head_commit)}")
     return run
 
 
-def require_at_head(project: Project, run: Run, by: Actor, at: datetime) -> None:
-    """The branch is where it was handed in. If not, the task goes back to IN_REVIEW of its new commit, and
-    `Superseded` says so."""
-    tip = tip_of(project.git, run.branch_ref)
+def require_at_head(
+    project: Project, run: Run, tip: CommitId | None, by: Actor, at: datetime, *, look_only: bool = False
+) -> None:
+    """The branch, which is at `tip`, is where it was handed in.
+
+    If not, the task goes back to IN_REVIEW of its new commit (unless we `look_only`), and `Superseded` says so.
+    """
     if tip == run.head_commit:
         return
-    if tip is not None:
+    if tip is not None and not look_only:
         supersede(project, run, tip, by, at)
     raise _superseded(run, tip, f"{run.branch} moved from {short(run.head_commit)} to {short(tip) or 'nowhere'}")
 

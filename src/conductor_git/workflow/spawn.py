@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 from conductor_git import configguard, durable, journal, worktree
 from conductor_git.actor import Actor
@@ -19,22 +20,27 @@ from conductor_git.errors import (
     BaseNotFound,
     BranchExists,
     ConductorError,
-    GitFailed,
+    GitKilled,
     NotFound,
     PathExists,
     TaskExists,
     Unfinished,
     UnsafePath,
 )
-from conductor_git.history import tip_of
+from conductor_git.history import Branches, branches, tip_of
 from conductor_git.identity import place
 from conductor_git.integration import shared_config
 from conductor_git.names import CommitId, TaskId
-from conductor_git.project import Project, current_branch, require_commits
+from conductor_git.project import Project, commit_of, require_commits
 from conductor_git.run import Event, Run, State, Step
 from conductor_git.runner.launch import launch, require_command
 from conductor_git.transition import begin
 from conductor_git.undo_spawn import remove_half_made
+
+_SURE_NAME: Final = re.compile(
+    r"(?!.*\.lock(?:/|$))[a-z0-9][a-z0-9_-]*(?:[./][a-z0-9][a-z0-9_-]*)*", re.ASCII | re.IGNORECASE
+)
+"""Branch names that git surely accepts; it is asked about others only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +82,15 @@ def plan(project: Project, order: Order, config: Config) -> Plan:
     """Decide what `order` means here, or refuse it before anything is made."""
     if project.layout.run_info(order.task_id).exists():
         raise _exists(order.task_id)
-    require_commits(project)
+    known = branches(project.git)
+    if known.current is None:
+        require_commits(project)
     _require_known(project, order.needs)
     require_command(order.task_id, order.command)
-    target = _target(project, order, config)
+    target = _target(project, order, config, known)
     branch = config.branch.format(task_id=order.task_id, repo=project.repository.name)
     _require_branch_name(project, branch)
-    tip = tip_of(project.git, f"refs/heads/{branch}")
+    tip = known.tips.get(branch)
     if tip and not order.existing:
         raise BranchExists(
             f"the branch {branch} exists already, at {tip[:10]}",
@@ -106,7 +114,7 @@ def plan(project: Project, order: Order, config: Config) -> Plan:
         branch=branch,
         new_branch=tip is None,
         target=target,
-        base_commit=_base(project, order.base, target, tip),
+        base_commit=_base(project, order.base, known.tips[target], tip),
         worktree=path,
         root=path.parent,
         agent=order.agent or (Path(order.command[0]).name if order.command else config.agents.default),
@@ -129,35 +137,40 @@ def _first_line(prompt: str) -> str:
     return prompt.strip().split("\n", 1)[0][:120]
 
 
-def _target(project: Project, order: Order, config: Config) -> str:
-    target = order.target or config.target or current_branch(project)
+def _target(project: Project, order: Order, config: Config, known: Branches) -> str:
+    target = order.target if order.target is not None else config.target or known.current
     if target is None:
         raise BadInput(
             f"HEAD of {project.repository} is detached, so there is no branch to land on by default",
             hint=f"conductor-git spawn {order.task_id} --target main",
             task_id=order.task_id,
         )
-    if tip_of(project.git, f"refs/heads/{target}") is None:
+    if target not in known.tips:
         raise BaseNotFound(f"the target branch {target} does not exist", hint="git branch --list", target=target)
     return target
 
 
 def _require_branch_name(project: Project, branch: str) -> None:
+    if _SURE_NAME.fullmatch(branch):
+        return
     if branch.startswith("-") or project.git.run("check-ref-format", f"refs/heads/{branch}", ok=(0, 1)).code:
         raise BadInput(
             f"{branch!r} is not a branch name git accepts", hint="git check-ref-format --help", branch=branch
         )
 
 
-def _base(project: Project, base: str | None, target: str, tip: CommitId | None) -> CommitId:
+def _base(project: Project, base: str | None, target: CommitId, tip: CommitId | None) -> CommitId:
     if tip is not None:
-        merge_base = project.git.run("merge-base", tip, f"refs/heads/{target}", ok=(0, 1))
+        merge_base = project.git.run("merge-base", tip, target, ok=(0, 1))
         return CommitId(merge_base.text) if merge_base.code == 0 else tip
-    revision = base or f"refs/heads/{target}"
-    found = tip_of(project.git, revision)
-    if found is None:
-        raise BaseNotFound(f"there is no commit {revision!r} to start from", hint="git log --oneline -5", base=revision)
-    return found
+    if base is None:
+        return target
+    try:
+        return commit_of(project, base)
+    except NotFound as missing:
+        raise BaseNotFound(
+            f"there is no commit {base!r} to start from", hint="git log --oneline -5", base=base
+        ) from missing
 
 
 def worktree_path(project: Project, config: Config, task_id: TaskId) -> Path:
@@ -203,8 +216,8 @@ def _made(project: Project, wanted: Plan, facts: dict[str, Any], by: Actor, at: 
             return _make(holding, wanted, by, at)
         except (ConductorError, OSError) as failed:
             # A git that ended by itself has freed its locks; one that a signal ended has not.
-            killed = isinstance(failed, GitFailed) and failed.facts.get("git_exit_code", 0) < 0
-            _take_back(holding, wanted, facts, failed, killed=killed)
+            _take_back(holding, wanted, facts, failed, killed=isinstance(failed, GitKilled))
+            journal.forget(project.layout, wanted.task_id)  # what is made here from now on is somebody's own
             _refuse_branch_in_the_way(holding, wanted)
             raise
 

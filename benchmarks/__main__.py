@@ -1,0 +1,98 @@
+"""`python -m benchmarks [--short] [--json FILE] [--write] [P6 P7 …]`: measure, print the table, always exit with 0.
+
+Whether a goal is reached is told and not judged: a machine that does something else besides would fail it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks import appends, commands, landings, spawning
+from benchmarks.pairs import Row
+from benchmarks.repositories import git
+from benchmarks.table import HEADER, aligned, cells, markdown, write_into
+from tests import kit
+
+PAGE: Final = Path(__file__).parents[1] / "docs" / "performance.md"
+CACHED: Final = (
+    "Cached in all of it: the page cache is warm (each row is run once before it counts), Python's .pyc files are "
+    "there, nothing else is."
+)
+Benchmark = Callable[[bool], Iterator[Row]]
+
+ALL: Final[Mapping[str, Benchmark]] = {
+    "P1": lambda short: appends.appends(3 if short else 9),
+    "P6": lambda short: commands.hot(7 if short else 31),
+    "P7": lambda short: commands.looking(5 if short else 21),
+    "P8": lambda short: spawning.one(5 if short else 21, (200, 3000) if short else (200, 3000, 30_000)),
+    "P10": lambda short: spawning.many(1 if short else 7),
+    "P11": lambda short: landings.landing(3 if short else 15),
+}
+"""The first number of a group → its benchmarks; P2 comes with P1."""
+
+
+def main() -> None:
+    asked = _arguments()
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="conductor-git-home-") as home:
+        _enter(Path(home))
+        rows = _measure(asked.only, asked.short)
+        about = _about(asked.short, time.monotonic() - start)
+    print("\n".join(aligned([HEADER, *map(cells, rows)])))
+    print(f"\n{about['machine']}, {about['seconds']:.0f} s. {CACHED}")
+    if asked.json:
+        asked.json.write_text(json.dumps({**about, "rows": [row.document() for row in rows]}, indent=1) + "\n")
+    if asked.write:
+        write_into(PAGE, f"{markdown(rows)}\n\nMeasured on {about['machine']}. {CACHED}")
+
+
+def _arguments() -> Any:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("only", nargs="*", metavar="P6", help="only these rows")
+    parser.add_argument("--short", action="store_true", help="few pairs and no large repository: under a minute")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample to FILE")
+    parser.add_argument("--write", action="store_true", help="write the table into docs/performance.md")
+    asked = parser.parse_args()
+    asked.only = ["P1" if number == "P2" else number for number in asked.only]
+    unknown = sorted(set(asked.only) - set(ALL))
+    if unknown:
+        parser.error(f"there is no {', '.join(unknown)}; there are {', '.join(ALL)}")
+    return asked
+
+
+def _measure(only: list[str], short: bool) -> list[Row]:
+    rows = []
+    for number, benchmark in ALL.items():
+        if not only or number in only:
+            for row in benchmark(short):
+                print(f"◎ {row.number} {row.what}: {row.ratio:.2f}", file=sys.stderr, flush=True)
+                rows.append(row)
+    return rows
+
+
+def _enter(home: Path) -> None:
+    """An environment that owes nothing to the machine, for us and all children."""
+    wanted = kit.clean_environment(os.environ, home)
+    for name in os.environ.keys() - wanted.keys():
+        del os.environ[name]
+    os.environ.update(wanted)
+
+
+def _about(short: bool, seconds: float) -> dict[str, Any]:
+    system = f"{platform.system()} {platform.release().partition('-')[0]}"
+    python = f"Python {platform.python_version()}"
+    machine = f"{os.cpu_count()} cores, {system}, {python}, {git(Path.cwd(), 'version').replace('version ', '')}"
+    return {"schema": 1, "short": short, "seconds": seconds, "machine": machine, "cached": CACHED}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""P8 and P10: spawn without an agent against `git worktree add` with the same config."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from subprocess import DEVNULL, Popen
+from typing import Final
+
+from benchmarks.pairs import Row, measured, timed
+from benchmarks.scene import Scene, scene
+from conductor_git.names import TaskId
+
+_AT_ONCE: Final = 20
+
+
+def one(pairs: int, sizes: tuple[int, ...]) -> Iterator[Row]:
+    """P8: one spawn, in process."""
+    for files in sizes:
+        with scene(files) as here:
+            yield measured(
+                "P8",
+                f"spawn without an agent, in process, {files:,} files",
+                partial(_worktree_add, here),
+                partial(_spawn, here),
+                pairs=max(3, pairs // 3) if files > 10_000 else pairs,
+                goal=1.2 if files == 3000 else None,
+            )
+
+
+def many(pairs: int) -> Iterator[Row]:
+    """P10: spawns at once, each a process of its own as a script would start them; 200 files."""
+    with scene(200) as here:
+        yield measured(
+            "P10",
+            f"{_AT_ONCE} spawns at once, as commands, 200 files",
+            lambda: sum(_worktree_add(here) for _ in range(_AT_ONCE)),
+            partial(_spawns_at_once, here),
+            pairs=pairs,
+            goal=1.1,
+        )
+
+
+def _worktree_add(here: Scene) -> float:
+    branch = f"yardstick/{next(here.numbers):05d}"
+    path = here.repository.parent / branch.replace("/", "-")
+    seconds = timed(lambda: here.git("worktree", "add", "--quiet", "--no-track", "-b", branch, str(path), "main"))
+    here.forget_worktree(path, branch)
+    return seconds
+
+
+def _spawn(here: Scene) -> float:
+    task_id = here.task_id()
+    seconds = timed(lambda: here.spawn(task_id))
+    here.forget(task_id)
+    return seconds
+
+
+def _spawns_at_once(here: Scene) -> float:
+    task_ids = [here.task_id() for _ in range(_AT_ONCE)]
+    seconds = timed(lambda: _all_at_once(here.repository, task_ids))
+    for task_id in task_ids:
+        here.forget(task_id)
+    return seconds
+
+
+def _all_at_once(repository: Path, task_ids: list[TaskId]) -> None:
+    command = str(Path(sys.executable).parent / "conductor-git")
+    children = [
+        Popen([command, "spawn", task_id], cwd=repository, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL)
+        for task_id in task_ids
+    ]
+    if any(child.wait() for child in children):
+        raise RuntimeError("a spawn failed")

@@ -1,0 +1,51 @@
+"""The table of ratios, for people and for docs/performance.md."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from benchmarks.pairs import Row
+
+HEADER: Final = ("#", "what", "yardstick", "ours", "ratio", "goal", "reached")
+_BETWEEN: Final = re.compile(r"(<!-- benchmarks: begin -->\n).*?(<!-- benchmarks: end -->)", re.DOTALL)
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    sign = "≥" if row.work is not None else "≤"
+    reached = {True: "yes", False: "no", None: ""}[row.is_reached]
+    goal = "" if row.goal is None else f"{sign} {row.goal:g}"
+    return row.number, row.what, _shown(row.yardstick, row.work), _shown(row.ours, row.work), _ratio(row), goal, reached
+
+
+def _ratio(row: Row) -> str:
+    return f"{row.ratio:.2f}" if row.ratio < 10 else f"{row.ratio:.1f}"
+
+
+def _shown(seconds: Sequence[float], work: int | None) -> str:
+    middle = median(seconds)
+    if work is not None:
+        return f"{work / middle:,.0f}/s"
+    return f"{middle * 1000:.1f} ms" if middle < 1 else f"{middle:.2f} s"
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    lines = [f"| {' | '.join(line)} |" for line in (HEADER, ["---"] * len(HEADER), *map(cells, rows))]
+    return "\n".join(lines)
+
+
+def write_into(page: Path, text: str) -> None:
+    """Put `text` between the markers of a page, in place of what stands there."""
+    before = page.read_text("utf-8")
+    after, count = _BETWEEN.subn(lambda found: f"{found[1]}{text}\n{found[2]}", before)
+    if count != 1:
+        raise RuntimeError(f"{page} has no place for the table")
+    page.write_text(after, "utf-8")

@@ -1,0 +1,26 @@
+"""glance: a single value of a task's record, without its YAML, for the commands that an agent runs at every step."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from conductor_git import durable
+from conductor_git.errors import NotFound
+from conductor_git.layout import Layout
+from conductor_git.names import TaskId
+
+_RECORD_BYTES: Final = 64 * 1024
+
+
+def glance(layout: Layout, task_id: TaskId, key: str) -> str:
+    """What the record says of `key`, empty where it does not; `NotFound` where there is no such task.
+
+    For keys of the top level whose values the store writes plain and on one line, such as `state` and `generation`.
+    """
+    try:
+        record = durable.read_regular(layout.run_info(task_id), _RECORD_BYTES)
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFound(f"there is no task {task_id}", hint="conductor-git status --all", task_id=task_id) from None
+    found = re.search(rb"^%b: '?(\w+)" % key.encode(), record, re.MULTILINE)
+    return found[1].decode() if found else ""

@@ -1,0 +1,1 @@
+"""Random sequences of commands on a real repository, next to a model of what they may do."""

@@ -1,0 +1,57 @@
+"""What a landing should come to, computed by plain git before it happens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from conductor_git.layout import CONTEXT_NAME
+from tests.property.model import Task
+from tests.property.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """`kind` is contained, conflict, nothing, lands, or unsure where only the landing itself can tell."""
+
+    kind: str
+    target: str
+    tree: str = ""
+    paths: frozenset[str] = frozenset()
+
+
+def foresee(world: World, task: Task, strategy: str) -> Forecast:
+    target, approved = world.tip(task.target_ref), task.approved
+    assert target is not None
+    assert approved is not None
+    if world.holds(target, approved):
+        return Forecast("contained", target)
+    if strategy == "rebase":
+        # One commit after the other can conflict where all of them together do not, unless nothing has to move.
+        if not world.holds(approved, target) or world.ask("rev-list", "--merges", f"{target}..{approved}"):
+            return Forecast("unsure", target)
+        tree, conflicts = world.ask("rev-parse", f"{approved}^{{tree}}"), False
+    else:
+        done = world.ask("merge-tree", "--write-tree", "--no-messages", target, approved, ok=(0, 1)).split("\n")
+        tree, conflicts = done[0], len(done) > 1
+    paths = frozenset(filter(None, world.ask("diff", "--name-only", "--no-renames", "-z", target, tree).split("\0")))
+    if conflicts or any(_gains_markers(world, target, tree, path) for path in paths):
+        return Forecast("conflict", target)
+    if strategy != "merge" and not paths:
+        return Forecast("nothing", target)
+    return Forecast("lands", target, tree, paths)
+
+
+def _gains_markers(world: World, target: str, tree: str, path: str) -> bool:
+    added = world.ask("diff", "--no-renames", target, tree, "--", path).split("\n")
+    return any(line.startswith("+<<<<<<<") for line in added) and any(line.startswith("+>>>>>>>") for line in added)
+
+
+def in_the_way(world: World, task: Task) -> set[str]:
+    """The paths that a landing must not touch: what a person has unsettled in a checkout of the target."""
+    if world.head_ref(world.repository) != task.target_ref:
+        return set()
+    return world.unsettled(world.repository, ignored=True)
+
+
+def is_own(path: str) -> bool:
+    return path.rpartition("/")[2] == CONTEXT_NAME

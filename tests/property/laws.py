@@ -1,0 +1,157 @@
+"""What holds after every step, whatever it was, and what a command may have changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from conductor_git.names import TaskId
+from conductor_git.run import Run
+from conductor_git.store.reviews import FileReviews
+from tests.property.model import DIAGRAM, Task
+from tests.property.world import Desk, Facts, World, blob_id, work
+
+
+def unchanged(before: Facts, after: Facts, *, indexes: bool = True) -> None:
+    """A refusal changes nothing at all; without `indexes`, what workers have staged may differ."""
+    assert changed_names(before.state, after.state) == set()
+    assert before.refs == after.refs
+    assert before.commits == after.commits
+    assert before.checkout.differences(after.checkout) == []
+    if indexes:
+        assert before.desks == after.desks
+    else:
+        assert _unstaged(before.desks) == _unstaged(after.desks)
+
+
+def _unstaged(desks: Mapping[str, Desk]) -> dict[str, Desk]:
+    return {name: replace(desk, index=b"", blobs=frozenset()) for name, desk in desks.items()}
+
+
+def changed_names(before: Mapping[str, object], after: Mapping[str, object]) -> set[str]:
+    return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+
+
+def bounded(before: Facts, after: Facts, task_id: str, refs: Iterable[str] = (), *, checkout: bool = True) -> None:
+    """A command on one task changes its record, the end of the bus, the named refs, its salvage, its worktree; it
+    makes no commit unreachable, and leaves a person's checkout alone."""
+    allowed = f"refs/conductor/salvage/{task_id}/"
+    moved = {ref for ref in changed_names(before.refs, after.refs) if not ref.startswith(allowed)}
+    assert moved <= set(refs)
+    assert all(ref in after.refs for ref in before.refs if ref.startswith("refs/conductor/")), "a salvage went"
+    elsewhere = {name for name in changed_names(before.state, after.state) if not name.startswith(f"tasks/{task_id}/")}
+    assert elsewhere <= {"MESSAGE-BUS.md"}
+    assert after.state.get("MESSAGE-BUS.md", b"").startswith(before.state.get("MESSAGE-BUS.md", b""))
+    assert changed_names(before.desks, after.desks) <= {task_id}
+    assert before.commits - after.commits == set()
+    if checkout:
+        assert before.checkout.differences(after.checkout) == []
+
+
+def fast_forwarded(world: World, before: Facts, after: Facts, tip: str, paths: frozenset[str]) -> None:
+    """The person's checkout followed its branch to `tip`: `paths` as committed there, all else as it was."""
+    old, new = before.checkout, after.checkout
+    assert (old.head, old.under_way, old.stashes) == (new.head, new.under_way, new.stashes)
+    assert new.tip == tip
+    rows = changed_names(_rows(old.index), _rows(new.index))
+    assert rows <= paths
+    files = {name for path in paths for name in (path, *map(str, PurePosixPath(path).parents))}
+    assert changed_names(old.entries, new.entries) <= files
+    assert world.unsettled(world.repository, ignored=True) & paths == set()
+
+
+def _rows(index: str) -> dict[str, str]:
+    return {row.partition("\t")[2]: row.partition("\t")[0] for row in index.split("\n") if row}
+
+
+def kept(world: World, desk: Desk, before: Facts, after: Facts, commits: Iterable[str]) -> None:
+    """Every file that lay in a worktree, and all that was staged in it, is in one of `commits` or in a new salvage."""
+    fresh = [after.refs[ref] for ref in after.refs.keys() - before.refs.keys()]
+    trees = {commit for tip in fresh for commit in world.ask("rev-list", "--parents", "-1", tip).split(" ")}
+    rows = {row for commit in trees | set(commits) for row in _tree(world, commit)}
+    assert work(desk) - rows == set(), "a file is gone"
+    assert desk.blobs - {blob for _, blob in rows} - {blob_id(b"")} == set(), "something staged is gone"
+
+
+def _tree(world: World, commit: str) -> set[tuple[str, str]]:
+    rows = world.ask("ls-tree", "-r", "-z", commit).split("\0")
+    return {(name, meta.split(" ")[2]) for meta, _, name in (row.partition("\t") for row in rows) if name}
+
+
+def hold(world: World, tasks: dict[str, Task]) -> None:
+    """The invariants."""
+    project = world.project
+    assert list(project.runs.task_ids()) == sorted(tasks)
+    for task in tasks.values():
+        run = project.runs.get(task.task_id)
+        _record_agrees(run, task)
+        _reviews_agree(world, task)
+        _bus_agrees(world, run)
+        if task.state == "COMPLETED":
+            assert task.merged in world.holding(task.target)
+    _bus_is_sound(world)
+    _nothing_left_over(world)
+    for target, commits in world.targets.items():
+        assert world.holding(target) == commits, f"{target} holds what nobody approved, or lost something"
+
+
+def _record_agrees(run: Run, task: Task) -> None:
+    assert [str(step.event) for step in run.history] == task.events
+    assert (run.state, run.generation) == (task.state, task.generation)
+    assert (run.base_commit, run.head_commit) == (task.base, task.head)
+    assert (run.approved_commit, run.merge_commit) == (task.approved, task.merged)
+    assert (run.target, run.branch, run.worktree) == (task.target, task.branch, str(task.worktree))
+    states = ["ASSIGNED"]
+    for event in task.events[1:]:
+        states.append(DIAGRAM[states[-1], event])
+    assert [str(step.state) for step in run.history] == states
+    assert [step.revision for step in run.history] == sorted({step.revision for step in run.history})
+    assert run.revision >= run.history[-1].revision
+
+
+def _reviews_agree(world: World, task: Task) -> None:
+    stored = FileReviews(world.project.layout).all(task.task_id)
+    told = world.project.bus.tail(1000, types=("REVIEW",), task_id=task.task_id)
+    assert [(one.reviewer, str(one.verdict), one.commit) for one in stored] == task.verdicts
+    assert [(one.meta["reviewer"], one.meta["verdict"], one.meta["commit"]) for one in told] == task.verdicts
+
+
+def _bus_agrees(world: World, run: Run) -> None:
+    """The STATE messages, replayed, are the history; each landing and each bounce was told once."""
+    told = world.project.bus.tail(1000, types=("STATE",), task_id=run.task_id)
+    came_from = ["-", *(str(step.state) for step in run.history)]
+    assert [
+        (one.meta["event"], one.meta["from"], one.meta["to"], one.meta["by"], one.meta.get("commit")) for one in told
+    ] == [
+        (str(step.event), origin, str(step.state), step.by, step.commit)
+        for step, origin in zip(run.history, came_from, strict=False)
+    ]
+    outcomes = world.project.bus.tail(1000, types=("LANDED", "BOUNCED"), task_id=run.task_id)
+    kinds = {"merge": "LANDED", "bounce": "BOUNCED"}
+    assert [(one.type, one.meta.get("commit")) for one in outcomes] == [
+        (kinds[step.event], step.commit) for step in run.history if step.event in kinds
+    ]
+
+
+def _bus_is_sound(world: World) -> None:
+    report = world.project.bus.verify()
+    assert report.is_sound
+    assert (report.torn, report.recovered) == (None, 0)
+
+
+def _nothing_left_over(world: World) -> None:
+    layout = world.project.layout
+    git_files = [path for path in world.common.rglob("*") if layout.state_dir not in path.parents]
+    ours = [path for path in layout.state_dir.rglob("*") if path.suffix == ".tmp"]
+    assert [path for path in git_files if path.suffix == ".lock" or path.name == "packed-refs.new"] == []
+    assert [path for path in layout.integration.rglob("*.lock")] == []
+    assert ours == []
+    assert not (world.common / "MERGE_HEAD").exists()
+    for place in (layout.journal, layout.gates, layout.quarantine):
+        assert not place.exists() or list(place.iterdir()) == [], place
+    assert world.ask("stash", "list") == ""
+
+
+def registered(world: World, task_id: TaskId) -> bool:
+    return (world.common / "worktrees" / task_id).is_dir()

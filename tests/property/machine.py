@@ -1,0 +1,260 @@
+"""The state machine: which command comes next, and what persons and workers do in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from conductor_git.actor import COORDINATOR, Actor
+from conductor_git.names import TaskId
+from tests import kit
+from tests.property import laws, people
+from tests.property.model import LIVE, Task
+from tests.property.session import Session
+
+NAMES: Final = tuple(TaskId(name) for name in ("alder", "birch", "cedar", "doum", "elm"))
+CONTENTS: Final = st.one_of(st.integers(0, 4), st.none())
+FILES: Final = st.sampled_from(people.FILES)
+MESSES: Final = st.sampled_from(sorted(people.MESSES))
+STRAYS: Final = ("detach", "side branch", "merge", "delete", "back", "resolve", "commit all", "abort")
+VERBS: Final = {"start", "done", "approve", "request_changes", "merge", "cancel", "fail", "retry"}
+STRATEGIES: Final = st.sampled_from(["merge", "squash", "rebase"])
+OFTEN: Final = st.sampled_from([True, True, True, False])
+SELDOM: Final = st.sampled_from([False, False, False, True])
+
+
+def _ready_for(*states: str) -> st.SearchStrategy[TaskId]:
+    """A task, most often one in one of `states`, so that commands are refused now and then and not mostly."""
+
+    def choose(machine: Sequences) -> st.SearchStrategy[TaskId]:
+        tasks = machine.session.tasks.values()
+        ready = [task.task_id for task in tasks if task.state in states]
+        return st.sampled_from([*ready, *ready, *ready, *(task.task_id for task in tasks)])
+
+    return st.runner().flatmap(choose)
+
+
+def _is_any(*states: str) -> Callable[[Any], bool]:
+    return lambda machine: any(task.state in states for task in machine.session.tasks.values())
+
+
+KNOWN: Final = _ready_for()
+"""A task that there is."""
+
+UNUSED: Final = st.runner().flatmap(
+    lambda machine: st.sampled_from([name for name in NAMES if name not in machine.session.tasks] * 2 + [NAMES[0]])
+)
+"""A name for a new task, now and then one that may be taken."""
+
+ANY: Final = st.sampled_from(NAMES)
+
+
+def _first(drawn: tuple[TaskId, int, str, int | None]) -> TaskId:
+    return drawn[0]
+
+
+class Sequences(RuleBasedStateMachine):
+    """Random commands of several tasks on one repository, with work, mess and interference between them."""
+
+    template: Path
+    """A small repository to copy for each sequence."""
+    place: Path
+    """Where the copies go."""
+    _count = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        type(self)._count += 1
+        here = self.place / f"sequence-{self._count}"
+        here.mkdir()
+        self.session = Session(self.template, here)
+
+    def teardown(self) -> None:
+        kit.git(self.session.world.repository, "fsck", "--strict", "--no-dangling", "--no-progress")
+
+    def _task(self, task_id: TaskId) -> Task:
+        return self.session.tasks[task_id]
+
+    def _worker(self, task_id: TaskId, *, stale: bool = False) -> Actor:
+        task = self.session.tasks.get(task_id)
+        generation = task.generation if task else 1
+        return Actor(task_id, task_id, generation - stale)
+
+    def _at_desk(self, task_id: TaskId) -> Task | None:
+        task = self.session.tasks.get(task_id)
+        return task if task and (task.worktree / ".git").exists() else None
+
+    # commands
+
+    @initialize(
+        first=st.lists(st.tuples(ANY, st.integers(0, 3), FILES, CONTENTS), min_size=2, max_size=3, unique_by=_first),
+        required=st.sampled_from([1, 1, 2]),
+        strays=st.lists(st.sampled_from(STRAYS), max_size=2),
+        messes=st.lists(st.tuples(MESSES, FILES, CONTENTS), max_size=2),
+    )
+    def begin(
+        self,
+        first: list[tuple[TaskId, int, str, int | None]],
+        required: int,
+        strays: list[str],
+        messes: list[tuple[str, str, int | None]],
+    ) -> None:
+        """Some tasks, each some steps down the main road, and the last of them off it."""
+        for task_id, _, _, _ in first:
+            self.session.spawn(task_id, None, "main", required, existing=False)
+        for task_id, steps, file, content in first:
+            for _ in range(steps):
+                self._next_step(task_id, file, content, "merge", cleanup=True)
+        for act in strays:
+            self.worker_strays(first[-1][0], act)
+        for mess in messes:
+            self.worker_leaves(first[-1][0], *mess)
+
+    @precondition(lambda self: len(self.session.tasks) < len(NAMES))
+    @rule(
+        task_id=UNUSED,
+        base=st.sampled_from([None, None, "main~1", "side"]),
+        onto=st.sampled_from(["main", "main", None, "side"]),
+        required=st.sampled_from([1, 1, 2]),
+        existing=SELDOM,
+    )
+    def spawn(self, task_id: TaskId, base: str | None, onto: str | None, required: int, existing: bool) -> None:
+        self.session.spawn(task_id, base, onto, required, existing=existing)
+
+    @rule(task_id=ANY, verb=st.sampled_from(sorted(VERBS)), stale=SELDOM)
+    def out_of_turn(self, task_id: TaskId, verb: str, stale: bool) -> None:
+        """Any command on any task, also on one that there is not."""
+        session, worker = self.session, self._worker(task_id, stale=stale)
+        match verb:
+            case "start":
+                session.start(task_id, worker)
+            case "done":
+                session.done(task_id, worker, wip=False)
+            case "approve" | "request_changes":
+                session.verdict(task_id, Actor("ada"), verb)
+            case "merge":
+                session.merge(task_id, "merge", cleanup=True, dry_run=stale)
+            case "cancel" | "fail":
+                session.ends(task_id, worker, verb)
+            case "retry":
+                session.retry(task_id, reset=stale)
+
+    @rule(
+        task_ids=st.lists(_ready_for(*LIVE), min_size=1, max_size=2),
+        file=FILES,
+        content=CONTENTS,
+        strategy=STRATEGIES,
+        cleanup=OFTEN,
+        steps=st.integers(1, 3),
+    )
+    def go_on(
+        self, task_ids: list[TaskId], file: str, content: int | None, strategy: str, cleanup: bool, steps: int
+    ) -> None:
+        """The next steps of the main road, so that enough tasks come to their end."""
+        for task_id in task_ids:
+            for _ in range(steps):
+                self._next_step(task_id, file, content, strategy, cleanup)
+                laws.hold(self.session.world, self.session.tasks)
+
+    def _next_step(self, task_id: TaskId, file: str, content: int | None, strategy: str, cleanup: bool) -> None:
+        task, session = self.session.tasks.get(task_id), self.session
+        match task.state if task else None:
+            case "ASSIGNED":
+                session.start(task_id, self._worker(task_id))
+            case "WORKING":
+                if self._at_desk(task_id):
+                    people.commit(self._task(task_id).worktree, file, content)
+                session.done(task_id, self._worker(task_id), wip=True)
+            case "IN_REVIEW":
+                for reviewer in ("ada", "bob")[: self._task(task_id).required]:
+                    session.verdict(task_id, Actor(reviewer), "approve")
+            case "APPROVED":
+                session.merge(task_id, strategy, cleanup=cleanup, dry_run=False)
+            case "FAILED" | "CANCELLED":
+                session.retry(task_id, reset=content is None)
+
+    @precondition(_is_any("WORKING", "IN_REVIEW", "APPROVED"))
+    @rule(task_id=_ready_for("WORKING"), wip=st.booleans(), stale=SELDOM)
+    def done(self, task_id: TaskId, wip: bool, stale: bool) -> None:
+        self.session.done(task_id, self._worker(task_id, stale=stale), wip=wip)
+
+    @precondition(_is_any("IN_REVIEW", "APPROVED"))
+    @rule(
+        task_id=_ready_for("IN_REVIEW"),
+        who=st.sampled_from(["ada", "bob", "its worker"]),
+        verdict=st.sampled_from(["approve", "approve", "request_changes"]),
+    )
+    def review(self, task_id: TaskId, who: str, verdict: str) -> None:
+        by = self._worker(task_id) if who == "its worker" else Actor(who)
+        self.session.verdict(task_id, by, verdict)
+
+    @precondition(_is_any("APPROVED"))
+    @rule(task_id=_ready_for("APPROVED"), strategy=STRATEGIES, cleanup=OFTEN, dry_run=SELDOM)
+    def merge(self, task_id: TaskId, strategy: str, cleanup: bool, dry_run: bool) -> None:
+        self.session.merge(task_id, strategy, cleanup=cleanup, dry_run=dry_run)
+
+    @rule(task_id=KNOWN, verb=st.sampled_from(["cancel", "fail"]), who=st.sampled_from(["person", "worker", "stale"]))
+    def ends(self, task_id: TaskId, verb: str, who: str) -> None:
+        by = COORDINATOR if who == "person" else self._worker(task_id, stale=who == "stale")
+        self.session.ends(task_id, by, verb)
+
+    @precondition(_is_any("FAILED", "CANCELLED"))
+    @rule(task_id=_ready_for("FAILED", "CANCELLED"), reset=st.booleans())
+    def retry(self, task_id: TaskId, reset: bool) -> None:
+        self.session.retry(task_id, reset=reset)
+
+    @rule(task_id=ANY, verb=st.sampled_from(["start", "done", "merge", "retry", "cancel"]), wildly=st.booleans())
+    def recover(self, task_id: TaskId, verb: str, wildly: bool) -> None:
+        self.session.recover({task_id: verb} if wildly else {})
+
+    # workers
+
+    @rule(task_id=KNOWN, file=FILES, content=CONTENTS, flags=st.sampled_from([(), (), ("--amend",)]))
+    def worker_commits(self, task_id: TaskId, file: str, content: int | None, flags: tuple[str, ...]) -> None:
+        if task := self._at_desk(task_id):
+            flags = () if self.session.world.tip(task.branch_ref) == task.base else flags
+            people.commit(task.worktree, file, content, *flags)
+        elif (task := self.session.tasks.get(task_id)) and self.session.world.tip(task.branch_ref):
+            people.move_branch(self.session.world, task)
+
+    @rule(task_id=KNOWN, mess=MESSES, file=FILES, content=CONTENTS)
+    def worker_leaves(self, task_id: TaskId, mess: str, file: str, content: int | None) -> None:
+        if task := self._at_desk(task_id):
+            people.MESSES[mess](task.worktree, file, content)
+
+    @rule(
+        task_id=KNOWN,
+        act=st.sampled_from(STRAYS),
+    )
+    def worker_strays(self, task_id: TaskId, act: str) -> None:
+        if task := self._at_desk(task_id):
+            people.in_worktree(self.session.world, task, act)
+
+    # persons
+
+    @rule(file=FILES, content=CONTENTS)
+    def person_commits(self, file: str, content: int | None) -> None:
+        people.commit(self.session.world.repository, file, content)
+        self.session.world.note_targets()
+
+    @rule(mess=MESSES, file=FILES, content=CONTENTS)
+    def person_leaves(self, mess: str, file: str, content: int | None) -> None:
+        people.MESSES[mess](self.session.world.repository, file, content)
+
+    @rule(
+        task_id=ANY,
+        act=st.sampled_from(["merge", "merge", "switch", "detach", "look", "prepare branch", "prepare path"]),
+    )
+    def person_acts(self, task_id: TaskId, act: str) -> None:
+        if act != "prepare path" or task_id not in self.session.tasks:
+            people.in_checkout(self.session.world, act, task_id)
+        self.session.world.note_targets()
+
+    @invariant()
+    @precondition(lambda self: self.session.tasks)
+    def everything_holds(self) -> None:
+        laws.hold(self.session.world, self.session.tasks)
