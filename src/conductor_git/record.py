@@ -139,7 +139,7 @@ class Fields:
 
     def __init__(self, tree: object, where: str) -> None:
         if not isinstance(tree, Mapping):
-            raise BadField(f"{where or 'the document'} is not a mapping")
+            raise BadField(f"`{where.rstrip('.')}` is not a mapping" if where else "the document is not a mapping")
         self._tree = cast(Mapping[str, object], tree)
         self._where = where
 
@@ -178,6 +178,12 @@ class Fields:
 
     def maybe_commit(self, key: str) -> CommitId | None:
         return self.maybe(key, parse_commit)
+
+    def task_ids(self, key: str) -> tuple[TaskId, ...]:
+        try:
+            return tuple(map(parse_task_id, self.texts(key)))
+        except BadTaskId as bad:
+            raise BadField(f"`{self._where}{key}`: {bad.message}") from bad
 
     def texts(self, key: str) -> tuple[str, ...]:
         return tuple(_plain(item, f"{self._where}{key}") for item in self._items(key))
@@ -235,7 +241,7 @@ def from_tree(tree: object) -> Run:
         approved_commit=fields.maybe_commit("approved_commit"),
         merge_commit=fields.maybe_commit("merge_commit"),
         command=fields.texts("command"),
-        needs=tuple(map(parse_task_id, fields.texts("needs"))),
+        needs=fields.task_ids("needs"),
         reviews_required=fields.integer("reviews_required"),
         summary=fields.maybe("summary", str),
         reason=fields.maybe("reason", str),

@@ -220,9 +220,11 @@ def uncommitted(
         # Really: a change under --assume-unchanged is a change, and would be lost with the worktree.
         git.run("update-index", "-q", "--really-refresh", ok=(0, 1))
         changed = git.run("diff-index", "--name-only", "-z", "--no-ext-diff", "--ignore-submodules=dirty", head).fields
+        # A new file that was staged and is gone from the disk shows only here.
+        staged = git.run("diff-index", "--cached", "--name-only", "-z", "--no-ext-diff", head).fields
         exclude = f"--exclude-from={layout.common_dir / 'info' / 'exclude'}"
         others = git.run("ls-files", "-z", "--others", "--exclude-standard", exclude).fields
-    return tuple(sorted({*changed, *others}))
+    return tuple(sorted({*changed, *staged, *others}))
 
 
 def require_removable(path: Path, root: Path, main: Path) -> None:

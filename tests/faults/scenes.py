@@ -14,6 +14,7 @@ import pytest
 from conductor_git.project import Project, open_project
 from conductor_git.run import Run, State
 from tests import kit
+from tests.faults.tracer import Hits, Wanted
 
 TASK: Final = "fix-login"
 BRANCH: Final = f"worker/{TASK}"
@@ -76,6 +77,8 @@ class Scene:
     again: tuple[int, ...] = (0,)
     options: tuple[str, ...] = ()
     like: str | None = None
+    killed: Wanted | None = None
+    """Where the command of the scene `like` was killed before: what is killed here is the recovery from that."""
 
 
 def build(stage: Stage, scene: Scene) -> None:
@@ -204,6 +207,10 @@ def _variant(name: str, prepare: Callable[[Stage], None], *options: str, again: 
     return Scene(f"merge-{name}", ("merge", TASK, *options), prepare, again, options, "merge-not-checked-out")
 
 
+def _recovery(like: str, killed: Wanted, name: str = "") -> Scene:
+    return Scene(f"recovery-{like}{name}", ("status", "--all"), _nothing, like=like, killed=killed)
+
+
 SCENES: Final = {
     scene.name: scene
     for scene in (
@@ -213,6 +220,10 @@ SCENES: Final = {
         Scene("merge-checked-out", ("merge", TASK), _in_use),
         Scene("merge-not-checked-out", ("merge", TASK), _elsewhere),
         Scene("spawn-existing", ("spawn", TASK, "--existing"), _own_branch, again=(0, 1), like="spawn"),
+        _recovery("spawn", Wanted(Hits.TREE, "reset --hard", "write", "src/main.py")),
+        _recovery("merge-checked-out", Wanted(Hits.TREE, "read-tree", "write", "src/main.py"), "-before"),
+        _recovery("merge-checked-out", Wanted(Hits.TREE, "conductor-git", "rename", "landings/"), "-after"),
+        _recovery("merge-not-checked-out", Wanted(Hits.TREE, "worktree remove", "unlink", 'fix-login/.git"')),
         _variant("squash", _elsewhere, "--strategy", "squash"),
         _variant("rebase", _elsewhere, "--strategy", "rebase"),
         _variant("leftovers", _leftovers),

@@ -14,7 +14,7 @@ import shutil
 import signal
 import subprocess
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -67,6 +67,26 @@ class Hits(StrEnum):
 
     PROCESS = "process"
     TREE = "tree"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A point by what it does: the start of its command, its call, and words of the call's arguments."""
+
+    hits: Hits
+    command: str
+    call: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.hits} {self.command} {self.call} {self.what}".strip()
+
+    def first(self, points: Iterable[Point]) -> Point:
+        return next(point for point in points if self._is(point))
+
+    def _is(self, point: Point) -> bool:
+        same = (point.hits, point.call) == (self.hits, self.call)
+        return same and point.command.startswith(self.command) and self.what in point.arguments
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,12 +41,17 @@ class Theatre:
         """Every point of the scene, without those of the scene that it is a variant of."""
         if name not in self._points:
             scene = SCENES[name]
-            known = {point.deed for point in self.points(scene.like)} if scene.like else set()
-            shutil.rmtree(self.stage.root, ignore_errors=True)
-            build(self.stage, scene)
+            others = self.points(scene.like) if scene.like else ()
+            if scene.killed and scene.like:
+                self._set(SCENES[scene.like])
+                self.tracer.kill(scene.killed.first(others), SCENES[scene.like].command, self.stage.main)
+            else:
+                shutil.rmtree(self.stage.root, ignore_errors=True)
+                build(self.stage, scene)
             self.stage.root.rename(self._template(scene))
             self._set(scene)
             found = self.tracer.points(scene.command, self.stage.main)
+            known = set() if scene.killed else {point.deed for point in others}
             self._points[name] = tuple(point for point in found if point.deed not in known)
         return self._points[name]
 
@@ -74,8 +79,9 @@ class Theatre:
         return [*wrong, f"(the killed command ended with {killed.code}: {killed.err.strip()})"] if wrong else []
 
     def _killed(self, scene: Scene, point: Point) -> tuple[kit.Snapshot, Killed]:
-        self._set(scene)
+        self._set(SCENES[scene.like] if scene.killed and scene.like else scene)
         before = kit.snapshot(self.stage.main)
+        self._set(scene)
         killed = self.tracer.kill(point, scene.command, self.stage.main)
         for _ in range(_MORE_TRIES):
             if killed.fired:

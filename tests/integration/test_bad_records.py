@@ -1,8 +1,7 @@
-"""One record that cannot be read is one row that says so: no other task's command minds, and the file stays as it is."""
+"""A record that cannot be read is one row that says so: no other task's command minds, and the file stays."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,6 +61,8 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
     "a number that is none": edited("generation: 1\n", "generation: one\n"),
     "a commit that is none": edited("base_commit: ", "base_commit: HEAD-"),
     "a key twice": edited("version: 1\n", "version: 1\nversion: 1\n"),
+    "a need that is no id": edited("needs: []\n", "needs: ['--x']\n"),
+    "a step that is none": edited("history:\n- ", "history:\n- spawn\n- "),
     "a missing key": edited("branch: ", "brunch: "),
     "a list for a value": edited("title: bad\n", "title: [bad]\n"),
 }
@@ -128,7 +129,7 @@ def test_the_place_in_the_file_is_named(three: Path) -> None:
 
 
 def test_a_folder_without_a_record_is_no_task(three: Path) -> None:
-    os.remove(record_of(three))
+    record_of(three).unlink()
 
     rows = kit.conductor("status", "--json", cwd=three).document["tasks"]
 

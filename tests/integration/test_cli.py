@@ -7,6 +7,7 @@ import os
 import signal
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -158,9 +159,7 @@ def reviewed(repository: Path) -> Path:
 
 @pytest.mark.parametrize("command", READING.values(), ids=READING.keys())
 @pytest.mark.parametrize("streams", ["stdout", "both"])
-def test_a_reader_that_goes_away_ends_a_command_quietly(
-    reviewed: Path, command: tuple[str, ...], streams: str
-) -> None:
+def test_a_reader_that_goes_away_ends_a_command_quietly(reviewed: Path, command: tuple[str, ...], streams: str) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     try:
@@ -284,7 +283,14 @@ def test_a_bug_whose_log_cannot_be_written_is_still_exit_code_3(repository: Path
         "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
     )
     done = subprocess.run(
-        [os.path.join(os.path.dirname(kit.console_script()), "python"), "-c", script, kit.console_script(), "cancel", "x"],
+        [
+            sys.executable,
+            "-c",
+            script,
+            kit.console_script(),
+            "cancel",
+            "x",
+        ],
         cwd=repository,
         env=os.environ | no_git | nowhere,
         capture_output=True,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -112,10 +112,10 @@ def test_ids_that_begin_alike_never_mix(repository: Path) -> None:
     assert not (repository.parent / "acme.worktrees" / "a").exists()
 
 
-def messages(repository: Path, task_id: str) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = kit.conductor(
-        "bus", "read", "--task", task_id, "--json", cwd=repository
-    ).document["messages"]
+def messages(repository: Path, task_id: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = kit.conductor("bus", "read", "--task", task_id, "--json", cwd=repository).document[
+        "messages"
+    ]
     return found
 
 
@@ -139,11 +139,7 @@ def run_agent(repository: Path, script: str, *, env: dict[str, str] | None = Non
 
 
 def escapes(repository: Path) -> list[str]:
-    return [
-        message["body"]
-        for message in messages(repository, "prices")
-        if json.loads(json.dumps(message["meta"])).get("warning") == "ESCAPE"
-    ]
+    return [message["body"] for message in messages(repository, "prices") if message["meta"].get("warning") == "ESCAPE"]
 
 
 ESCAPES = {

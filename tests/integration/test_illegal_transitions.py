@@ -90,16 +90,14 @@ def test_what_the_diagram_does_not_allow_is_refused_and_changes_nothing(reposito
     illegal = [command for command in COMMANDS if (state, command) not in ALLOWED]
 
     for command in illegal:
-        error = tasks.refused(
-            kit.conductor(command, "prices", "--json", cwd=repository), "ILLEGAL_TRANSITION", 12
-        )
+        error = tasks.refused(kit.conductor(command, "prices", "--json", cwd=repository), "ILLEGAL_TRANSITION", 12)
         assert (error["task_id"], error["state"]) == ("prices", str(state)), command
         assert traces(repository) == before, command
 
     assert len(illegal) == len(COMMANDS) - sum(pair[0] is state for pair in ALLOWED)
 
 
-@pytest.mark.parametrize(("state", "command"), ALLOWED, ids=lambda part: str(part))
+@pytest.mark.parametrize(("state", "command"), ALLOWED, ids=str)
 def test_what_the_diagram_allows_moves_the_task_there(repository: Path, state: State, command: str) -> None:
     BRING_TO[state](repository)
 

@@ -165,11 +165,15 @@ def test_a_line_that_only_looks_like_a_marker_lands(repository: Path, line: str)
     assert line in (repository / "docs/guide.rst").read_text()
 
 
-def test_markers_that_the_target_has_already_do_not_keep_other_work_from_landing(repository: Path) -> None:
-    tasks.commit(repository, {"docs/merging.md": f"{OURS} HEAD\na\n{PARTED}\nb\n{END} main\n"})
-    tasks.approved(repository, "prices", {"docs/merging.md": f"{OURS} HEAD\na\n{PARTED}\nb\n{END} main\n\nMore.\n"})
+@pytest.mark.parametrize("after", ["{0}\nMore.\n", "Gone.\n", "Moved.\n{0}{0}"], ids=["left", "removed", "moved"])
+def test_markers_that_the_target_has_already_do_not_keep_other_work_from_landing(repository: Path, after: str) -> None:
+    quoted = f"{OURS} HEAD\na\n{PARTED}\nb\n{END} main\n"
+    tasks.commit(repository, {"docs/merging.md": quoted * 2})
+    tasks.approved(repository, "prices", {"docs/merging.md": after.format(quoted)})
 
     tasks.landed(tasks.merge(repository, "prices"))
+
+    assert (repository / "docs/merging.md").read_text() == after.format(quoted)
 
 
 @pytest.mark.parametrize("name", [".worker-ctx.json", "src/.worker-ctx.json"])

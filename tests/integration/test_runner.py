@@ -92,7 +92,9 @@ def test_an_agent_runs_detached_in_a_session_of_its_own_in_its_worktree(reposito
 
 def test_an_agent_finds_itself_in_its_environment_and_nothing_that_leads_elsewhere(repository: Path) -> None:
     other = {"GIT_DIR": "/nowhere", "GIT_INDEX_FILE": "/nowhere", "CONDUCTOR_TASK_ID": "other", "HOUSE_RULE": "kept"}
-    done = kit.conductor("spawn", "prices", "--", "sh", "-c", "env -0 > ../env; which conductor-git", cwd=repository, env=other)
+    done = kit.conductor(
+        "spawn", "prices", "--", "sh", "-c", "env -0 > ../env; which conductor-git", cwd=repository, env=other
+    )
     assert done.code == 0, done
     attempt = ended(repository)
 
@@ -185,7 +187,9 @@ def test_a_command_that_is_not_there_is_refused_before_anything_is_made(reposito
     for command in ("no-such-agent-at-all", str(repository / "README.md"), "/no/such/agent"):
         before = traces(repository)
 
-        error = tasks.refused(kit.conductor("spawn", "prices", "--json", "--", command, cwd=repository), "AGENT_FAILED", 19)
+        error = tasks.refused(
+            kit.conductor("spawn", "prices", "--json", "--", command, cwd=repository), "AGENT_FAILED", 19
+        )
 
         assert command in error["message"]
         assert traces(repository) == before
@@ -294,7 +298,7 @@ def test_an_agent_that_vanished_with_its_supervisor_is_dead_and_stop_records_its
     assert supervisor is not None
     for victim in (supervisor, process(attempt)):
         os.kill(victim.pid, signal.SIGKILL)
-        kit.until(lambda victim=victim: not is_alive(victim))
+        gone(victim)
 
     (row,) = kit.conductor("status", "--json", cwd=repository).document["tasks"]
     assert row["health"] == "dead"
@@ -303,6 +307,10 @@ def test_an_agent_that_vanished_with_its_supervisor_is_dead_and_stop_records_its
     assert row["health"] == "dead", "a fresh heartbeat does not make a dead process live"
     assert kit.conductor("stop", "prices", cwd=repository).code == 0
     assert attempt_of(repository).end == "stopped"
+
+
+def gone(process: ProcessId) -> None:
+    kit.until(lambda: not is_alive(process))
 
 
 def test_cancel_and_fail_from_outside_end_the_agent_first(repository: Path) -> None:
@@ -338,12 +346,12 @@ def test_an_agent_survives_the_closing_of_the_terminal_it_was_started_from(repos
     pids = repository.parent / "shell.pid"
     inner = f"echo $$ > {pids}; {kit.console_script()} spawn prices -- sh -c '{WAIT}'; exec sleep 600"
     terminal = subprocess.Popen(
-        ["script", "--quiet", "--command", f"sh -c \"{inner}\"", "/dev/null"],
+        ["script", "--quiet", "--command", f'sh -c "{inner}"', "/dev/null"],
         cwd=repository,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
     )
-    kit.until(lambda: (repository / ".git/conductor/tasks/prices/run-info.yaml").exists())
+    kit.until((repository / ".git/conductor/tasks/prices/run-info.yaml").exists)
     attempt = kit.until(lambda: a if (a := attempts(repository)) and a[-1].pid else None)[-1]  # type: ignore[index]
     shell = identify(int(pids.read_text()))
     assert shell is not None

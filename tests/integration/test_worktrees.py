@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -240,10 +239,9 @@ def test_after_a_spawn_git_sees_nothing_of_ours(repository: Path) -> None:
 @pytest.mark.parametrize("strategy", ["merge", "squash", "rebase"])
 def test_a_landing_that_would_bring_our_context_file_is_refused(repository: Path, path: str, strategy: str) -> None:
     worktree = tasks.spawn(repository, "prices")
-    tasks.write(worktree, {"docs/.worker-ctx.json": "{}\n", "src/new.py": "NEW = 1\n"})
+    tasks.write(worktree, {path: (worktree / ".worker-ctx.json").read_text(), "src/new.py": "NEW = 1\n"})
     kit.git(worktree, "add", "--force", path, "src/new.py")
     kit.git(worktree, "commit", "--quiet", "-m", "all of it")
-    os.remove(worktree / "docs" / ".worker-ctx.json") if path.startswith(".") else None
     tasks.hand_in(repository, "prices")
     tasks.approve(repository, "prices")
     before = kit.snapshot(repository)

@@ -47,16 +47,3 @@ def _content(path: Path) -> object:
     if path.is_symlink():
         return path.readlink()
     return path.read_bytes() if path.is_file() else None
-
-
-def leftovers(repository: Path) -> list[str]:
-    """What a spawn leaves only when it was not undone: its branch, registration, folder, intent, worktree, lock."""
-    top = repository / ".git"
-    places = ("refs/heads/worker/**/*", "worktrees/*", "conductor/tasks/*", "conductor/journal/*", "**/*.lock", "**/*.tmp")
-    found = [path for place in places for path in top.glob(place) if not _is_ours_to_keep(path.relative_to(top))]
-    found += [path for path in repository.parent.glob("*.worktrees/*")]
-    return sorted(str(path.relative_to(repository.parent)) for path in found)
-
-
-def _is_ours_to_keep(path: Path) -> bool:
-    return path.as_posix().startswith("conductor/locks")

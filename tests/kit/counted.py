@@ -35,6 +35,7 @@ def git_calls(scratch: Path, cwd: Path, *arguments: str) -> list[str]:
 def flushes(scratch: Path, cwd: Path, *arguments: str) -> dict[str, int]:
     """How often `conductor-git *arguments` calls each kind of flush; those of its git processes do not count."""
     log = scratch / "flushes"
-    command = ["strace", "-qq", "-o", log, "-e", "trace=fsync,fdatasync,syncfs", console_script(), *arguments]
+    traced = ["strace", "-qq", "-o", str(log), "-e", "trace=fsync,fdatasync,syncfs"]
+    command = [*traced, str(console_script()), *arguments]
     subprocess.run(command, cwd=cwd, check=True, stdin=subprocess.DEVNULL, capture_output=True)
     return dict(Counter(_FLUSH.findall(log.read_text())))

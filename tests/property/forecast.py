@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conductor_git.layout import CONTEXT_NAME
 from tests.property.model import Task
 from tests.property.world import World
 
@@ -33,7 +32,7 @@ def foresee(world: World, task: Task, strategy: str) -> Forecast:
     else:
         done = world.ask("merge-tree", "--write-tree", "--no-messages", target, approved, ok=(0, 1)).split("\n")
         tree, conflicts = done[0], len(done) > 1
-    paths = frozenset(filter(None, world.ask("diff", "--name-only", "--no-renames", "-z", target, tree).split("\0")))
+    paths = changed_paths(world, target, tree)
     if conflicts or any(_gains_markers(world, target, tree, path) for path in paths):
         return Forecast("conflict", target)
     if strategy != "merge" and not paths:
@@ -53,5 +52,6 @@ def in_the_way(world: World, task: Task) -> set[str]:
     return world.unsettled(world.repository, ignored=True)
 
 
-def is_own(path: str) -> bool:
-    return path.rpartition("/")[2] == CONTEXT_NAME
+def changed_paths(world: World, before: str, after: str) -> frozenset[str]:
+    named = world.ask("diff", "--name-only", "--no-renames", "-z", before, after)
+    return frozenset(filter(None, named.split("\0")))

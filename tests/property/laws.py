@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
+from conductor_git.message import Message
 from conductor_git.names import TaskId
 from conductor_git.run import Run
 from conductor_git.store.reviews import FileReviews
@@ -26,7 +28,7 @@ def unchanged(before: Facts, after: Facts, *, indexes: bool = True) -> None:
 
 
 def _unstaged(desks: Mapping[str, Desk]) -> dict[str, Desk]:
-    return {name: replace(desk, index=b"", blobs=frozenset()) for name, desk in desks.items()}
+    return {name: replace(desk, index=b"") for name, desk in desks.items()}
 
 
 def changed_names(before: Mapping[str, object], after: Mapping[str, object]) -> set[str]:
@@ -71,7 +73,7 @@ def kept(world: World, desk: Desk, before: Facts, after: Facts, commits: Iterabl
     trees = {commit for tip in fresh for commit in world.ask("rev-list", "--parents", "-1", tip).split(" ")}
     rows = {row for commit in trees | set(commits) for row in _tree(world, commit)}
     assert work(desk) - rows == set(), "a file is gone"
-    assert desk.blobs - {blob for _, blob in rows} - {blob_id(b"")} == set(), "something staged is gone"
+    assert world.staged(desk) - {blob for _, blob in rows} - {blob_id(b"")} == set(), "something staged is gone"
 
 
 def _tree(world: World, commit: str) -> set[tuple[str, str]]:
@@ -83,17 +85,19 @@ def hold(world: World, tasks: dict[str, Task]) -> None:
     """The invariants."""
     project = world.project
     assert list(project.runs.task_ids()) == sorted(tasks)
-    for task in tasks.values():
-        run = project.runs.get(task.task_id)
-        _record_agrees(run, task)
-        _reviews_agree(world, task)
-        _bus_agrees(world, run)
-        if task.state == "COMPLETED":
-            assert task.merged in world.holding(task.target)
-    _bus_is_sound(world)
-    _nothing_left_over(world)
     for target, commits in world.targets.items():
         assert world.holding(target) == commits, f"{target} holds what nobody approved, or lost something"
+    messages = list(project.bus.read())
+    for task in tasks.values():
+        run = project.runs.get(task.task_id)
+        told = [message for message in messages if message.task_id == task.task_id]
+        _record_agrees(run, task)
+        _reviews_agree(world, task, told)
+        _bus_agrees(run, told)
+        if task.state == "COMPLETED":
+            assert task.merged in world.targets[task.target]
+    _bus_is_sound(world)
+    _nothing_left_over(world)
 
 
 def _record_agrees(run: Run, task: Task) -> None:
@@ -110,16 +114,16 @@ def _record_agrees(run: Run, task: Task) -> None:
     assert run.revision >= run.history[-1].revision
 
 
-def _reviews_agree(world: World, task: Task) -> None:
+def _reviews_agree(world: World, task: Task, messages: list[Message]) -> None:
     stored = FileReviews(world.project.layout).all(task.task_id)
-    told = world.project.bus.tail(1000, types=("REVIEW",), task_id=task.task_id)
+    told = [message for message in messages if message.type == "REVIEW"]
     assert [(one.reviewer, str(one.verdict), one.commit) for one in stored] == task.verdicts
     assert [(one.meta["reviewer"], one.meta["verdict"], one.meta["commit"]) for one in told] == task.verdicts
 
 
-def _bus_agrees(world: World, run: Run) -> None:
+def _bus_agrees(run: Run, messages: list[Message]) -> None:
     """The STATE messages, replayed, are the history; each landing and each bounce was told once."""
-    told = world.project.bus.tail(1000, types=("STATE",), task_id=run.task_id)
+    told = [message for message in messages if message.type == "STATE"]
     came_from = ["-", *(str(step.state) for step in run.history)]
     assert [
         (one.meta["event"], one.meta["from"], one.meta["to"], one.meta["by"], one.meta.get("commit")) for one in told
@@ -127,7 +131,7 @@ def _bus_agrees(world: World, run: Run) -> None:
         (str(step.event), origin, str(step.state), step.by, step.commit)
         for step, origin in zip(run.history, came_from, strict=False)
     ]
-    outcomes = world.project.bus.tail(1000, types=("LANDED", "BOUNCED"), task_id=run.task_id)
+    outcomes = [message for message in messages if message.type in ("LANDED", "BOUNCED")]
     kinds = {"merge": "LANDED", "bounce": "BOUNCED"}
     assert [(one.type, one.meta.get("commit")) for one in outcomes] == [
         (kinds[step.event], step.commit) for step in run.history if step.event in kinds
@@ -142,15 +146,20 @@ def _bus_is_sound(world: World) -> None:
 
 def _nothing_left_over(world: World) -> None:
     layout = world.project.layout
-    git_files = [path for path in world.common.rglob("*") if layout.state_dir not in path.parents]
-    ours = [path for path in layout.state_dir.rglob("*") if path.suffix == ".tmp"]
-    assert [path for path in git_files if path.suffix == ".lock" or path.name == "packed-refs.new"] == []
-    assert [path for path in layout.integration.rglob("*.lock")] == []
-    assert ours == []
+    git_locks = [path for path in _files(world.common, "objects", "conductor") if path.endswith((".lock", ".new"))]
+    assert git_locks == []
+    assert [path for path in _files(layout.integration, "objects") if path.endswith((".lock", ".tmp"))] == []
+    assert [path for path in _files(layout.state_dir, "integration.git") if path.endswith(".tmp")] == []
     assert not (world.common / "MERGE_HEAD").exists()
     for place in (layout.journal, layout.gates, layout.quarantine):
         assert not place.exists() or list(place.iterdir()) == [], place
-    assert world.ask("stash", "list") == ""
+
+
+def _files(top: Path, *but: str) -> Iterator[str]:
+    for place, directories, files in os.walk(top):
+        if Path(place) == top:
+            directories[:] = [name for name in directories if name not in but]
+        yield from (f"{place}/{name}" for name in files)
 
 
 def registered(world: World, task_id: TaskId) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -13,8 +15,8 @@ from conductor_git.actor import COORDINATOR, Actor
 from conductor_git.names import TaskId
 from tests import kit
 from tests.property import laws, people
+from tests.property.landing import LandingSession
 from tests.property.model import LIVE, Task
-from tests.property.session import Session
 
 NAMES: Final = tuple(TaskId(name) for name in ("alder", "birch", "cedar", "doum", "elm"))
 CONTENTS: Final = st.one_of(st.integers(0, 4), st.none())
@@ -64,17 +66,14 @@ class Sequences(RuleBasedStateMachine):
     """A small repository to copy for each sequence."""
     place: Path
     """Where the copies go."""
-    _count = 0
 
     def __init__(self) -> None:
         super().__init__()
-        type(self)._count += 1
-        here = self.place / f"sequence-{self._count}"
-        here.mkdir()
-        self.session = Session(self.template, here)
+        self.session = LandingSession(self.template, Path(mkdtemp(dir=self.place)))
 
     def teardown(self) -> None:
         kit.git(self.session.world.repository, "fsck", "--strict", "--no-dangling", "--no-progress")
+        rmtree(self.session.world.repository.parent)
 
     def _task(self, task_id: TaskId) -> Task:
         return self.session.tasks[task_id]
@@ -178,6 +177,15 @@ class Sequences(RuleBasedStateMachine):
                 session.retry(task_id, reset=content is None)
 
     @precondition(_is_any("WORKING", "IN_REVIEW", "APPROVED"))
+    @rule(task_id=_ready_for(*LIVE), mess=MESSES, file=FILES, content=CONTENTS, strategy=STRATEGIES)
+    def land_beside_a_mess(self, task_id: TaskId, mess: str, file: str, content: int | None, strategy: str) -> None:
+        """All the way to the target, where a person has just left the same file, or another one, unsettled."""
+        people.MESSES[mess](self.session.world.repository, file, content)
+        for _ in range(4):
+            if self._task(task_id).state in LIVE:
+                self._next_step(task_id, file, 5, strategy, cleanup=True)
+
+    @precondition(_is_any("WORKING", "IN_REVIEW", "APPROVED"))
     @rule(task_id=_ready_for("WORKING"), wip=st.booleans(), stale=SELDOM)
     def done(self, task_id: TaskId, wip: bool, stale: bool) -> None:
         self.session.done(task_id, self._worker(task_id, stale=stale), wip=wip)
@@ -232,7 +240,7 @@ class Sequences(RuleBasedStateMachine):
     )
     def worker_strays(self, task_id: TaskId, act: str) -> None:
         if task := self._at_desk(task_id):
-            people.in_worktree(self.session.world, task, act)
+            people.in_worktree(task, act)
 
     # persons
 

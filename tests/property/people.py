@@ -90,7 +90,7 @@ def _merge(place: Path, name: str) -> None:
         kit.git(place, "merge", "--abort", ok=(0, 128))
 
 
-def in_worktree(world: World, task: Task, act: str) -> None:
+def in_worktree(task: Task, act: str) -> None:
     """A worker that leaves the usual path in its own worktree."""
     here = task.worktree
     if act == "delete":

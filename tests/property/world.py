@@ -9,8 +9,10 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import sha1
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Final
 
+from conductor_git.gitcmd import Git
 from conductor_git.layout import CONTEXT_NAME
 from conductor_git.project import Project, open_project
 from tests import kit
@@ -24,13 +26,12 @@ _UNDER_WAY: Final = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-me
 
 @dataclass(frozen=True)
 class Desk:
-    """A worker's worktree, byte for byte; `index` is the index file, `blobs` what is staged in it."""
+    """A worker's worktree, byte for byte; `index` is the index file."""
 
     files: Mapping[str, bytes]
     head: str
     index: bytes
     under_way: tuple[str, ...]
-    blobs: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ class World:
         return bool(changed or self.ask("ls-files", "--others", "--exclude-standard", at=place))
 
     def git_dir(self, place: Path) -> Path:
-        return Path(self.ask("rev-parse", "--absolute-git-dir", at=place))
+        entry = place / ".git"
+        return entry if entry.is_dir() else Path(entry.read_text().strip().removeprefix("gitdir: "))
 
     def head_ref(self, place: Path) -> str:
         return (self.git_dir(place) / "HEAD").read_text().strip().removeprefix("ref: ")
@@ -137,11 +139,18 @@ class World:
         files = {str(path.relative_to(place)): path.read_bytes() for path in place.rglob("*") if path.is_file()}
         files.pop(".git", None)
         if not (place / ".git").exists():
-            return Desk(files, "", b"", (), frozenset())
+            return Desk(files, "", b"", ())
         git_dir = self.git_dir(place)
-        staged = frozenset(line.split(" ")[1] for line in self.ask("ls-files", "--stage", at=place).split("\n") if line)
-        index = (git_dir / "index").read_bytes()
-        return Desk(files, (git_dir / "HEAD").read_text().strip(), index, tuple(_there(git_dir, _UNDER_WAY)), staged)
+        head = (git_dir / "HEAD").read_text().strip()
+        return Desk(files, head, (git_dir / "index").read_bytes(), tuple(_there(git_dir, _UNDER_WAY)))
+
+    def staged(self, desk: Desk) -> set[str]:
+        """The blobs in the index of a worktree as it was, which may be gone by now."""
+        with NamedTemporaryFile() as index:
+            index.write(desk.index)
+            index.flush()
+            rows = Git(self.repository, index=Path(index.name)).run("ls-files", "--stage").lines
+        return {row.split(" ")[1] for row in rows}
 
     def note_targets(self) -> None:
         """Take what the targets hold now for right: only persons were at work since it was looked at last."""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 _STATE: Final = re.compile(rf"\b(?:{'|'.join(STATE_COLOURS)})\b")
+_COLOUR: Final = re.compile(r"(\x1b\[[0-9;]*m)")
+_DIFF_COLOURS: Final = {"+": "32", "-": "31", "@": "36"}
 _UNHEARD: Final = frozenset({"RUN_START", "RUN_STOP"})
 """Messages that are true and say nothing new here."""
 
@@ -126,6 +128,7 @@ class Teller:
 
     def __init__(self) -> None:
         self.acts = 0
+        self.shows_a_diff = False
         self.width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
     def act(self, title: str) -> None:
@@ -136,13 +139,15 @@ class Teller:
         self._tell(f"○ {text}")
 
     def typing(self, command: Sequence[str]) -> None:
+        self.shows_a_diff = "diff" in command[:2]
         lines = typed(command, self.width or 80)
         print(coloured("$", "2", sys.stdout), coloured("\n".join(lines), "1", sys.stdout), flush=True)
 
     def answered(self, out: str, err: str) -> None:
         # On a terminal a command that narrates says nothing else.
         for line in (err or out).splitlines():
-            self._tell(f"  {line}" if line else "")
+            shown = coloured(line, _DIFF_COLOURS.get(line[:1], "0"), sys.stdout) if self.shows_a_diff else line
+            self._tell(f"  {shown}" if line else "")
 
     def heard(self, message: Message) -> None:
         if message.type not in _UNHEARD:
@@ -173,11 +178,11 @@ def typed(command: Sequence[str], width: int) -> list[str]:
 
 def fitted(line: str, width: int | None) -> str:
     """`line` within `width`: narration is wrapped, anything else cut; as it is where there is no terminal."""
-    if width is None or len(line) <= width:
+    if width is None or len(_COLOUR.sub("", line)) <= width:
         return line
     body = line.lstrip()
     if symbol_colour(body[:1]) is None:
-        return line[: width - 1] + "…"
+        return _cut(line, width)
     indent = " " * (len(line) - len(body))
     return textwrap.fill(
         body,
@@ -187,6 +192,16 @@ def fitted(line: str, width: int | None) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def _cut(line: str, width: int) -> str:
+    """The beginning of `line` that fills `width` with an ellipsis; colours take no room."""
+    room, kept = width - 1, []
+    for part in _COLOUR.split(line):
+        is_colour = part.startswith("\x1b")
+        kept.append(part if is_colour else part[:room])
+        room -= 0 if is_colour else len(kept[-1])
+    return "".join(kept) + "…"
 
 
 def _painted(text: str) -> str:

@@ -64,7 +64,7 @@ class Play:
         self.audience.remark(f"{self.scratch.files} real files in {self.scratch.repository}")
         self.audience.remark(f"{story.PERSON} is in the middle of an edit; it must be there, untouched, at the end")
         self.git("status", "--short")
-        self.audience.remark("its config has a gate, which what lands must pass; such commands need your yes")
+        self.audience.remark("its config names a gate, a command to run before a landing; that needs your yes")
         self.conductor("config", "trust", "--yes")
 
     def _spawn(self) -> None:

@@ -71,10 +71,10 @@ def fast_forward(
     """
     here = replace(git, cwd=checkout.path, git_dir=checkout.git_dir, work_tree=checkout.path, index=checkout.new_index)
     with _locked(checkout):
-        _require_head(here, checkout, ref, before)
+        _require_head(checkout, ref)
         _refuse_under_way(checkout)
         shutil.copy2(checkout.index, checkout.new_index)
-        _refuse_overlap(here, checkout, listed, before)
+        _refuse_overlap(here, checkout, listed, ref, before)
         try:
             here.run("read-tree", "-m", "-u", "--no-recurse-submodules", before, after)
             here.run("update-ref", "-m", reflog, ref, after, before)
@@ -83,7 +83,7 @@ def fast_forward(
         except GitFailed as failed:
             _restore(here, checkout, listed)
             if "not uptodate" in failed.message or "would be overwritten" in failed.message:
-                raise _blocked(checkout, [change.path for change in listed][:20]) from failed
+                raise _blocked(checkout, _staged_of(here, listed, before)) from failed
             raise
         checkout.new_index.replace(checkout.index)
 
@@ -165,11 +165,13 @@ def _link(checkout: Checkout) -> None:
             return
 
 
-def _require_head(here: Git, checkout: Checkout, ref: str, before: CommitId) -> None:
+def _require_head(checkout: Checkout, ref: str) -> None:
     head = (checkout.git_dir / "HEAD").read_text().strip()
     if head != f"ref: {ref}":
         raise GitFailed(f"{checkout.path} left {ref} while the landing was on its way", checkout=str(checkout.path))
-    # Asked before the files are: what a person has committed since would look like an uncommitted change.
+
+
+def _require_tip(here: Git, checkout: Checkout, ref: str, before: CommitId) -> None:
     tip = tip_of(here, ref)
     if tip != before:
         raise GitFailed(f"{ref} moved to {tip} while the landing was on its way", checkout=str(checkout.path))
@@ -186,7 +188,7 @@ def _refuse_under_way(checkout: Checkout) -> None:
         )
 
 
-def _refuse_overlap(here: Git, checkout: Checkout, listed: Sequence[Change], before: CommitId) -> None:
+def _refuse_overlap(here: Git, checkout: Checkout, listed: Sequence[Change], ref: str, before: CommitId) -> None:
     dirty = _dirty(here, before)
     if any(change.path in dirty for change in listed):
         # A file that was touched and not changed is among them; only then is it worth to read the files.
@@ -199,7 +201,16 @@ def _refuse_overlap(here: Git, checkout: Checkout, listed: Sequence[Change], bef
         if change.path in dirty or (change.path not in tracked and _is_taken(checkout.path, change.path, tracked))
     ]
     if in_the_way:
+        # What a person has committed since looks like an uncommitted change. With nothing in the way there is no need
+        # to ask: the compare-and-swap does.
+        _require_tip(here, checkout, ref, before)
         raise _blocked(checkout, in_the_way)
+
+
+def _staged_of(here: Git, listed: Sequence[Change], before: CommitId) -> list[str]:
+    """The paths of `listed` that only the index tells of, staged and gone from the disk; some of all where none is."""
+    staged = set(here.run("diff-index", "--cached", "--name-only", "-z", "--no-ext-diff", before).fields)
+    return [change.path for change in listed if change.path in staged] or [change.path for change in listed][:20]
 
 
 def _dirty(here: Git, before: CommitId) -> set[str]:

@@ -94,24 +94,28 @@ def _rebased(git: Git, plan: Plan) -> CommitId:
     Each is merged as `merge-tree` of the new tip and the commit, with its parent as the base; git 2.38 has no
     `--merge-base`, so the base is given as the only shared ancestor of two throw-away commits.
     """
-    tip = plan.target
     commits = git.run(
         "rev-list", "--reverse", "--topo-order", "--no-merges", "--cherry-pick", "--right-only",
         f"{plan.target}...{plan.approved}",
     ).lines  # fmt: skip
-    for number, text in enumerate(commits, 1):
-        commit = CommitId(text)
-        tree = _picked_tree(git, tip, commit)
-        if tree != _tree_of(git, tip):
-            trailers = plan.trailers if number == len(commits) else plan.trailers[:1]
-            tip = _copied(git, commit, tree, tip, trailers, plan.signs)
+    # The trees first: which commit is the last, and carries all trailers, shows when the rest brings nothing.
+    picked: list[tuple[CommitId, str]] = []
+    tree = plan.target_tree
+    for commit in map(CommitId, commits):
+        before, tree = tree, _picked_tree(git, tree, commit)
+        if tree != before:
+            picked.append((commit, tree))
+    tip = plan.target
+    for number, (commit, tree) in enumerate(picked, 1):
+        trailers = plan.trailers if number == len(picked) else plan.trailers[:1]
+        tip = _copied(git, commit, tree, tip, trailers, plan.signs)
     return tip
 
 
-def _picked_tree(git: Git, tip: CommitId, commit: CommitId) -> str:
+def _picked_tree(git: Git, tree: str, commit: CommitId) -> str:
     parent = CommitId(git.run("rev-parse", "--verify", f"{commit}^").text)
     base = commit_tree(git, _tree_of(git, parent), [], "base")
-    ours = commit_tree(git, _tree_of(git, tip), [base], "ours")
+    ours = commit_tree(git, tree, [base], "ours")
     theirs = commit_tree(git, _tree_of(git, commit), [base], "theirs")
     return merged_tree(git, ours, theirs)
 
