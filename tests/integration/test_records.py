@@ -131,10 +131,8 @@ def test_a_writer_that_ends_while_it_holds_the_lock_frees_it(working: Path, sign
 
 
 def may_mount() -> bool:
-    mount = ["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"]
-    return (
-        shutil.which("unshare") is not None and subprocess.run(mount, capture_output=True, check=False).returncode == 0
-    )
+    trial = ["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"]
+    return bool(shutil.which("unshare")) and subprocess.run(trial, capture_output=True, check=False).returncode == 0
 
 
 as_root = pytest.mark.skipif(not may_mount(), reason="a small or read-only disk is a mount, and that takes root")

@@ -23,6 +23,15 @@ CONTENTS: Final = st.one_of(st.integers(0, 4), st.none())
 FILES: Final = st.sampled_from(people.FILES)
 MESSES: Final = st.sampled_from(sorted(people.MESSES))
 STRAYS: Final = ("detach", "side branch", "merge", "delete", "back", "resolve", "commit all", "abort")
+PROVOCATIONS: Final = {
+    # Which states are to be left behind before, by the main road.
+    "done": ("ASSIGNED",),
+    "done --wip": ("ASSIGNED",),
+    "merge": ("ASSIGNED", "WORKING", "IN_REVIEW"),
+    "merge --dry-run": ("ASSIGNED", "WORKING", "IN_REVIEW"),
+    "retry": (),
+    "retry --reset": (),
+}
 VERBS: Final = {"start", "done", "approve", "request_changes", "merge", "cancel", "fail", "retry"}
 STRATEGIES: Final = st.sampled_from(["merge", "squash", "rebase"])
 OFTEN: Final = st.sampled_from([True, True, True, False])
@@ -184,6 +193,49 @@ class Sequences(RuleBasedStateMachine):
         for _ in range(4):
             if self._task(task_id).state in LIVE:
                 self._next_step(task_id, file, 5, strategy, cleanup=True)
+
+    @rule(
+        task_id=KNOWN,
+        stray=st.one_of(st.none(), st.sampled_from(STRAYS)),
+        commits=st.booleans(),
+        mess=st.one_of(st.none(), MESSES),
+        file=FILES,
+        content=CONTENTS,
+        then=st.sampled_from(sorted(PROVOCATIONS)),
+    )
+    def provoke(
+        self,
+        task_id: TaskId,
+        stray: str | None,
+        commits: bool,
+        mess: str | None,
+        file: str,
+        content: int | None,
+        then: str,
+    ) -> None:
+        """A worker leaves its worktree as nobody expects it, just before the command that has to cope with it."""
+        for state in PROVOCATIONS[then]:
+            if self._task(task_id).state == state:
+                self._next_step(task_id, file, 6, "squash", cleanup=False)
+        if task := self._at_desk(task_id):
+            if stray:
+                people.in_worktree(task, stray)
+            if commits and self._at_desk(task_id):
+                people.commit(task.worktree, file, content)
+            if mess and self._at_desk(task_id):
+                people.MESSES[mess](task.worktree, "docs/b.txt", 7)
+        self._then(task_id, then)
+
+    def _then(self, task_id: TaskId, then: str) -> None:
+        session = self.session
+        match then:
+            case "done" | "done --wip":
+                session.done(task_id, self._worker(task_id), wip=then != "done")
+            case "merge" | "merge --dry-run":
+                session.merge(task_id, "squash", cleanup=True, dry_run=then != "merge")
+            case "retry" | "retry --reset":
+                session.ends(task_id, COORDINATOR, "cancel")
+                session.retry(task_id, reset=then != "retry")
 
     @precondition(_is_any("WORKING", "IN_REVIEW", "APPROVED"))
     @rule(task_id=_ready_for("WORKING"), wip=st.booleans(), stale=SELDOM)

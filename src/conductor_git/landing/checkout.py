@@ -267,7 +267,7 @@ def _is_written(here: Git, file: Path, change: Change) -> bool:
         mode = file.lstat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         return True  # a new one too: the directories that were made for it are there already
-    if change.new_mode == "000000" or stat.S_ISDIR(mode):
+    if change.new_mode in ("000000", "160000") or stat.S_ISDIR(mode):  # a submodule is never written through
         return False
     if stat.S_ISLNK(mode):
         content = os.fsencode(file.readlink())

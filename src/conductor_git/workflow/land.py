@@ -46,6 +46,7 @@ from conductor_git.workflow import cleanup
 from conductor_git.workflow.outcome import block, bounce, complete
 from conductor_git.workflow.push import push
 from conductor_git.workflow.review import require_at_head
+from conductor_git.workflow.settle import settle
 
 MOVED_TARGET_TRIES: Final = 5
 """How often a landing starts over because the target moved under it."""
@@ -145,6 +146,10 @@ class _Landing:
         run = self.project.runs.get(self.task_id)
         if run.state is State.COMPLETED:  # landed by the one we waited for
             return Landed(run, Outcome.ALREADY_LANDED)
+        # A kill leaves its intent in the journal. A power cut can take that and leave the record, so look here too.
+        run = settle(self.project, run, at=self.at())
+        if run.state is State.COMPLETED and run.landing is not None:
+            return self._cleaned(run, run.landing, Outcome.LANDED, ())
         _require_approved(run)
         for _ in range(MOVED_TARGET_TRIES):
             landed = self._try(run)
@@ -307,6 +312,11 @@ class _Landing:
     def _complete(self, run: Run, config: Config, landing: Landing, outcome: Outcome, paths: tuple[str, ...]) -> Landed:
         run = complete(self.project, run, landing, outcome, by=self.by, at=self.at())
         push_error = push(self.project, config.push, run) if config.push else ""
+        return self._cleaned(run, landing, outcome, paths, push_error)
+
+    def _cleaned(
+        self, run: Run, landing: Landing, outcome: Outcome, paths: tuple[str, ...], push_error: str = ""
+    ) -> Landed:
         fate = cleanup.clean_up(self.project, run, at=self.at()) if landing.cleanup else None
         return Landed(run, outcome, fate, paths, push_error)
 

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from conductor_git import durable, gitlocks, integration, journal, worktree
-from conductor_git.actor import COORDINATOR
-from conductor_git.errors import BadRecord, ConductorError, LockTimeout
-from conductor_git.history import is_contained, tip_of
+from conductor_git.errors import BadRecord, ConductorError
 from conductor_git.journal import Intent
-from conductor_git.landing import checkout as checkouts
 from conductor_git.landing import gates
-from conductor_git.landing.checkout import Checkout
-from conductor_git.landing.lease import lease
 from conductor_git.layout import SALVAGE_REFS, Layout
 from conductor_git.names import TaskId
 from conductor_git.project import Project
-from conductor_git.run import Landing, Outcome, Phase, Run, State
-from conductor_git.transition import note, tell_missing
+from conductor_git.run import Phase, Run, State
+from conductor_git.transition import tell_missing
 from conductor_git.undo_spawn import remove_half_made
 from conductor_git.workflow import cleanup
-from conductor_git.workflow.outcome import complete, tell_missing_outcome
-
-_LEASE_SECONDS: Final = 10
+from conductor_git.workflow.outcome import tell_missing_outcome
+from conductor_git.workflow.settle import checkout_in, settle
 
 
 def recover(project: Project, *, at: datetime) -> tuple[TaskId, ...]:
@@ -99,7 +91,7 @@ def _free_locks(project: Project, run: Run) -> None:
     git_dir = worktree.registered_git_dir(layout, Path(run.worktree))
     if git_dir is not None:
         locks += git_dir.glob("*.lock")
-    there = _checkout(project, run.landing) if run.landing else None
+    there = checkout_in(project, run.landing) if run.landing else None
     if there is not None:
         locks.append(there.git_dir / "HEAD.lock")  # its `index.lock` is ours, and settled with the landing
     gitlocks.clear(layout, locks, label=run.task_id)
@@ -109,40 +101,9 @@ def _mend_landing(project: Project, run: Run, at: datetime) -> None:
     """Finish a landing whose commit is on the target; take back one whose commit is not."""
     looking = integration.opened(project.layout, project.git)
     gates.remove_tree(looking, project.layout.gates / run.task_id)
-    landing = run.landing
-    if landing is None:
-        return
-    with ExitStack() as stack:
-        with suppress(LockTimeout):
-            # The lease keeps other landings off the checkout; where one is alive, ours did not hold it any more.
-            queue = project.layout.landing_queue(run.target)
-            stack.enter_context(lease(queue, run.task_id, seconds=_LEASE_SECONDS))
-        if landing.phase is Phase.PUBLISH and run.state is State.APPROVED:
-            run = _settle(project, run, landing, at)
-        if run.state is State.COMPLETED and run.landing and run.landing.phase is Phase.CLEANUP:
-            cleanup.clean_up(project, run, at=at)
-
-
-def _settle(project: Project, run: Run, landing: Landing, at: datetime) -> Run:
-    assert landing.merge_commit is not None
-    assert landing.target_before is not None
-    tip = tip_of(project.git, run.target_ref)
-    there = _checkout(project, landing)
-    landed = tip is not None and is_contained(project.git, landing.merge_commit, tip)
-    if there is not None and landed:
-        checkouts.finish(there)
-    elif there is not None:
-        checkouts.mend(project.git, there, landing.target_before, landing.merge_commit)
-    if landed:
-        return complete(project, run, landing, Outcome.LANDED, by=COORDINATOR, at=at)
-    return note(project, run.task_id, lambda now: replace(now, landing=None), at=at)
-
-
-def _checkout(project: Project, landing: Landing) -> Checkout | None:
-    if landing.checkout is None or landing.merge_commit is None:
-        return None
-    path, scratch = Path(landing.checkout), project.layout.landing(landing.merge_commit)
-    return Checkout(path, worktree.registered_git_dir(project.layout, path) or project.layout.common_dir, scratch)
+    run = settle(project, run, at=at)
+    if run.state is State.COMPLETED and run.landing and run.landing.phase is Phase.CLEANUP:
+        cleanup.clean_up(project, run, at=at)
 
 
 _MENDERS: Final[Mapping[str, Callable[[Project, Run, datetime], None]]] = {"merge": _mend_landing}
