@@ -11,7 +11,7 @@ export PYTHON
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test demo core dev tools lint types contract unit bench faults soak format clean
+.PHONY: help test demo core dev tools lint types contract unit bench faults soak docs format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,9 @@ faults: dev tools ## kills and failing disks at every system call; minutes long
 
 soak: dev tools ## hours of many workers
 	@$(PYTEST) --timeout 0 -m soak tests $(ARGS)
+
+docs: dev ## write the console blocks and tables of the docs anew
+	@UPDATE_DOCS=1 $(PYTEST) tests/docs $(ARGS)
 
 format: dev ## let ruff rewrite what it can
 	@$(BIN)/ruff check --quiet --fix-only .

@@ -30,12 +30,12 @@ CACHED: Final = (
 Benchmark = Callable[[bool], Iterator[Row]]
 
 ALL: Final[Mapping[str, Benchmark]] = {
-    "P1": lambda short: appends.appends(3 if short else 9),
-    "P6": lambda short: commands.hot(7 if short else 31),
-    "P7": lambda short: commands.looking(5 if short else 21),
-    "P8": lambda short: spawning.one(5 if short else 21, (200, 3000) if short else (200, 3000, 30_000)),
+    "P1": lambda short: appends.appends(1 if short else 9),
+    "P6": lambda short: commands.hot(5 if short else 31),
+    "P7": lambda short: commands.looking(3 if short else 21),
+    "P8": lambda short: spawning.one(*((3, (200, 3000)) if short else (15, (200, 3000, 30_000)))),
     "P10": lambda short: spawning.many(1 if short else 7),
-    "P11": lambda short: landings.landing(3 if short else 15),
+    "P11": lambda short: landings.landing(*((3, 200) if short else (15, 3000))),
 }
 """The first number of a group → its benchmarks; P2 comes with P1."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -90,19 +89,9 @@ def scene(files: int) -> Iterator[Scene]:
         yield Scene(files, project, project_config(project))
 
 
-@contextmanager
-def silent() -> Iterator[int]:
-    """A descriptor that takes what a measured command prints."""
-    descriptor = os.open(os.devnull, os.O_RDWR)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
 def run_silently(command: list[str], cwd: Path) -> None:
     """Run a command as a process of its own and wait for its end; a failure ends the benchmark."""
-    with silent() as null:
-        done = subprocess.run(command, cwd=cwd, stdin=null, stdout=null, stderr=subprocess.PIPE, check=False)
+    null = subprocess.DEVNULL
+    done = subprocess.run(command, cwd=cwd, stdin=null, stdout=null, stderr=subprocess.PIPE, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}: {done.stderr.decode('utf-8', 'replace')}")

@@ -48,7 +48,7 @@ def move(  # noqa: PLR0913 - what one transition needs, all but two by name
 
 @contextmanager
 def following(run: Run) -> Iterator[None]:
-    """Around what follows from a change that is on record: a refusal in here is `Unfinished`, for recovery to finish."""
+    """Around what follows a change that is on record: a refusal in here is `Unfinished`, for recovery to finish."""
     try:
         yield
     except ConductorError as refused:

@@ -14,11 +14,7 @@ from conductor_git.message import (
     MAX_BODY,
     Message,
     Parent,
-    id_time,
-    make_msg_id,
     message_document,
-    next_time,
-    timestamp,
 )
 from conductor_git.strictyaml import read
 
@@ -364,22 +360,6 @@ def test_the_longest_body_is_taken_also_when_every_line_of_it_is_stuffed() -> No
     for body in ("x" * MAX_BODY, "---\n" * (MAX_BODY // 4)):
         message = MESSAGE._replace(body=body)
         assert decoded(encode(message)) == [message]
-
-
-def test_an_id_holds_its_time_and_the_next_one_is_later_whatever_the_clock_says() -> None:
-    assert make_msg_id(NOON, 4242, 10001) == ID
-    assert timestamp(NOON) == MESSAGE.ts
-    assert id_time(ID) == NOON
-    assert next_time(NOON + 5, ID) == NOON + 5
-    for now in (NOON, NOON - 1, NOON - 10**18, 0):
-        assert next_time(now, ID) == NOON + 1
-    assert next_time(NOON, "") == next_time(NOON, "of another shape") == NOON
-
-
-@given(st.integers(0, 253_402_300_799_999_999_999), st.integers(0, 4_194_304))
-def test_ids_order_as_their_times_and_read_back(now: int, pid: int) -> None:
-    assert id_time(make_msg_id(now, pid, 0)) == now
-    assert make_msg_id(now, 0, 0) < make_msg_id(now + 1, pid, 0) or now == 253_402_300_799_999_999_999
 
 
 @given(MESSAGES)

@@ -36,7 +36,8 @@ TRICKY: Final = st.sampled_from(
     ["", "~", "null", "yes", "0x10", "1e3", "12:30", "2026-01-01", "- a", "a: b", "#", "|", "\u0085"]
 )
 WORDS: Final = TEXT | TRICKY
-TIMES: Final = st.datetimes(datetime.min.replace(year=1970), timezones=st.just(UTC))
+_FROM: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - hypothesis takes its bounds without a zone
+TIMES: Final = st.datetimes(_FROM, timezones=st.just(UTC))
 IDS: Final = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,20}", fullmatch=True).map(TaskId)
 COMMITS: Final = st.from_regex(r"[0-9a-f]{40}|[0-9a-f]{64}", fullmatch=True).map(CommitId)
 NUMBERS: Final = st.floats(0, 1e12)

@@ -80,7 +80,7 @@ def _wait_for_turn(directory: Path, mine: Path, seconds: float, waiting: Callabl
 def _ahead(directory: Path, mine: Path) -> list[Path]:
     """The tickets below `mine`, the first of which is held; those nobody holds are swept when they come to be first.
 
-    Only the first one's lock is asked for: many waiters that each ask for every lock would be all that the machine does.
+    Only the first one's lock is asked for: many waiters that each ask for every lock would keep the machine busy.
     """
     ahead = [path for _, path in _tickets(directory)]
     ahead = ahead[: ahead.index(mine)]
