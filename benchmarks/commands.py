@@ -11,7 +11,6 @@ from benchmarks.pairs import Row, measured, timed
 from benchmarks.scene import Scene, run_silently, scene
 from conductor_git.actor import COORDINATOR
 from conductor_git.run import utcnow
-from conductor_git.runner.launch import launch
 from conductor_git.workflow.finish import finish
 
 _TASKS: Final = 4
@@ -29,8 +28,7 @@ def looking(pairs: int) -> Iterator[Row]:
     """P7: what answers from records."""
     with scene(200) as here:
         _with_tasks(here)
-        last = here.spawn(here.task_id())
-        launch(here.project, last)
+        last = here.spawn(here.task_id(), "true")
         for words in (
             ["status"],
             ["status", "--json"],

@@ -27,7 +27,7 @@ def landing(pairs: int, files: int) -> Iterator[Row]:
     yield row("target checked out, with cleanup", _update, checked_out=True, cleanup=True)
 
 
-def _row(  # noqa: PLR0913 - one parameter a difference between the rows
+def _row(
     pairs: int,
     files: int,
     what: str,

@@ -47,8 +47,8 @@ class Scene:
     def task_id(self) -> TaskId:
         return TaskId(f"task-{next(self.numbers):05d}")
 
-    def spawn(self, task_id: TaskId) -> Run:
-        wanted = plan(self.project, Order(task_id, prompt="Measure\n"), self.config)
+    def spawn(self, task_id: TaskId, *command: str) -> Run:
+        wanted = plan(self.project, Order(task_id, prompt="Measure\n", command=command), self.config)
         return spawn(self.project, wanted, by=COORDINATOR, at=utcnow())
 
     def committed(self, task_id: TaskId) -> Run:
