@@ -34,7 +34,7 @@ ALL: Final[Mapping[str, Benchmark]] = {
     "P6": lambda short: commands.hot(5 if short else 31),
     "P7": lambda short: commands.looking(3 if short else 21),
     "P8": lambda short: spawning.one(*((3, (200, 3000)) if short else (15, (200, 3000, 30_000)))),
-    "P10": lambda short: spawning.many(1 if short else 7),
+    "P10": lambda short: spawning.many(*((1, 200) if short else (5, 3000))),
     "P11": lambda short: landings.landing(*((3, 200) if short else (15, 3000))),
 }
 """The first number of a group → its benchmarks; P2 comes with P1."""
@@ -52,7 +52,8 @@ def main() -> None:
     if asked.json:
         asked.json.write_text(json.dumps({**about, "rows": [row.document() for row in rows]}, indent=1) + "\n")
     if asked.write:
-        write_into(PAGE, f"{markdown(rows)}\n\nMeasured on {about['machine']}. {CACHED}")
+        form = "Short form, measured" if asked.short else "Measured"
+        write_into(PAGE, f"{markdown(rows)}\n\n{form} on {about['machine']}. {CACHED}")
 
 
 def _arguments() -> Any:
@@ -90,7 +91,9 @@ def _enter(home: Path) -> None:
 def _about(short: bool, seconds: float) -> dict[str, Any]:
     system = f"{platform.system()} {platform.release().partition('-')[0]}"
     python = f"Python {platform.python_version()}"
-    machine = f"{os.cpu_count()} cores, {system}, {python}, {git(Path.cwd(), 'version').replace('version ', '')}"
+    load = os.getloadavg()[2]  # of the last fifteen minutes, our own included
+    version = git(Path.cwd(), "version").replace("version ", "")
+    machine = f"{os.cpu_count()} cores with a load of {load:.1f}, {system}, {python}, {version}"
     return {"schema": 1, "short": short, "seconds": seconds, "machine": machine, "cached": CACHED}
 
 

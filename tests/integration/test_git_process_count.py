@@ -31,11 +31,11 @@ def test_start_runs_no_git_in_a_worktree(repository: Path) -> None:
     assert subcommands(place, "start") == []
 
 
-def test_done_runs_seven_git_commands(repository: Path) -> None:
+def test_done_runs_eight_git_commands(repository: Path) -> None:
     place = tasks.spawn(repository, "prices")
     tasks.commit(place, WORK)
 
-    looks = ["update-index", "diff-index", "ls-files"]
+    looks = ["update-index", "diff-index", "diff-index", "ls-files"]
     assert subcommands(place, "done") == ["rev-parse", "config", *looks, "rev-parse", "merge-base"]
 
 

@@ -42,8 +42,11 @@ def test_a_conflict_names_the_files_and_sends_the_task_back_with_nothing_moved(
     assert (run.landing.outcome, run.landing.files) == ("CONFLICT", ("src/prices.py",))
 
 
-def test_the_bounce_tells_the_commands_and_they_work_and_the_task_lands(repository: Path, conflict: Path) -> None:
-    tasks.merge(repository, "prices")
+@pytest.mark.parametrize("strategy", ["merge", "squash", "rebase"])
+def test_the_bounce_tells_the_commands_and_they_work_and_the_task_lands(
+    repository: Path, conflict: Path, strategy: str
+) -> None:
+    tasks.merge(repository, "prices", "--strategy", strategy)
     (told,) = tasks.told(repository, "BOUNCED", "prices")
     commands = [line.strip() for line in told.splitlines() if line.startswith("    ")]
 
@@ -51,7 +54,7 @@ def test_the_bounce_tells_the_commands_and_they_work_and_the_task_lands(reposito
 
     assert tasks.record(repository, "prices").state == "IN_REVIEW"
     tasks.approve(repository, "prices")
-    tasks.landed(tasks.merge(repository, "prices"))
+    tasks.landed(tasks.merge(repository, "prices", "--strategy", strategy))
     assert (repository / "src/prices.py").read_text() == OLD.replace("3", "36")
     assert (repository / "src/new.py").read_text() == "NEW = 1\n"
 

@@ -169,3 +169,22 @@ def test_an_interrupt_in_a_gate_ends_with_130_and_leaves_nothing_behind(reposito
     assert kit.conductor("status", cwd=repository).code == 0
     assert tasks.record(repository, "prices").state == "APPROVED"
     assert journal(repository) == []
+
+
+@pytest.mark.parametrize("when", KILLS)
+def test_a_landing_that_a_power_cut_left_on_record_alone_is_settled_by_the_next_merge(
+    repository: Path, tmp_path: Path, when: str
+) -> None:
+    scene(repository)
+    unfinished = kit.snapshot(repository)
+    env = interpose(tmp_path / "bin", STEPS["the target moves"], **KILLS[when])
+    assert tasks.merge(repository, "prices", env=env).code == -signal.SIGKILL
+    # The journal is not fsynced: after a power cut the record, which is, may be all that tells of the landing.
+    layout = Layout(repository / ".git")
+    for intent in layout.journal.iterdir():
+        intent.unlink()
+
+    tasks.landed(tasks.merge(repository, "prices"), "LANDED")
+
+    require_whole(repository, unfinished)
+    require_landed(repository)

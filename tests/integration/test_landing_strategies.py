@@ -126,6 +126,21 @@ def test_a_rebase_flattens_the_merges_that_the_worker_made_of_the_target(reposit
     assert subjects == ["Step 0", "Step 1", "After"]
 
 
+def test_a_rebase_never_leaves_out_what_only_a_merge_of_the_branch_holds(repository: Path, worktree: Path) -> None:
+    kit.git(worktree, "merge", "--quiet", "--no-commit", "main")
+    tasks.write(worktree, {"src/new0.py": "NEW = 'changed while merging'\n"})
+    kit.git(worktree, "commit", "--quiet", "--all", "--no-edit")
+    tasks.hand_in(repository, "prices")
+    tasks.approve(repository, "prices")
+    before = kit.snapshot(repository)
+
+    error = tasks.refused(tasks.merge(repository, "prices", "--strategy", "rebase"), "CONFLICT", 13)
+
+    assert error["files"] == ["src/new0.py"]
+    assert "replayed" in error["message"]
+    assert kit.snapshot(repository) == before
+
+
 @pytest.mark.usefixtures("worktree")
 def test_the_strategy_comes_from_the_config_of_the_target(repository: Path) -> None:
     tasks.commit(repository, {".conductor.yaml": "merge: squash\n"})

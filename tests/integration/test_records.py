@@ -101,6 +101,19 @@ def test_a_writer_that_is_killed_costs_nothing_that_it_was_told_is_stored(workin
     assert runs_of(working).update(TaskId("prices"), lambda run: replace(run, title="goes on")).title == "goes on"
 
 
+def test_readers_see_whole_records_while_they_are_replaced(working: Path) -> None:
+    seen = [tasks.record(working, "prices").generation]
+    with writer(working, 300) as process:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        while process.poll() is None:
+            seen.append(runs_of(working).get(TaskId("prices")).generation)
+
+    assert seen == sorted(seen)
+    assert runs_of(working).get(TaskId("prices")).generation == seen[0] + 300
+
+
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_writer_that_ends_while_it_holds_the_lock_frees_it(working: Path, signum: signal.Signals) -> None:
     """SIGSTOP is the counter-trial: a holder that lives keeps its lock, and the others say who has it."""

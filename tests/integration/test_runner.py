@@ -368,3 +368,22 @@ def test_an_agent_survives_the_closing_of_the_terminal_it_was_started_from(repos
 
 def attempts(repository: Path) -> tuple[Attempt, ...]:
     return tasks.record(repository, "prices").attempts
+
+
+def test_a_landing_does_not_take_the_worktree_from_under_an_agent_that_goes_on(repository: Path) -> None:
+    script = "echo 1 >> README.md && git commit -qam work && conductor-git done >/dev/null 2>&1; exec sleep 600"
+    attempt = launch(repository, script)
+    kit.until(lambda: tasks.record(repository, "prices").state == "IN_REVIEW")
+    tasks.approve(repository, "prices")
+
+    merged = kit.conductor("merge", "prices", "--json", cwd=repository)
+
+    assert merged.code == 0, merged
+    assert merged.document["cleanup"]["worktree_removed"] is False
+    assert "conductor-git stop prices" in merged.document["cleanup"]["kept_because"]
+    assert attempt.process is not None
+    assert is_alive(attempt.process)
+    assert kit.conductor("stop", "prices", cwd=repository).code == 0
+    again = kit.conductor("merge", "prices", "--json", cwd=repository)
+    assert again.document["cleanup"]["worktree_removed"] is True
+    assert not Path(tasks.record(repository, "prices").worktree).exists()

@@ -36,7 +36,8 @@ def foresee(world: World, task: Task, strategy: str) -> Forecast:
     if conflicts or any(_gains_markers(world, target, tree, path) for path in paths):
         return Forecast("conflict", target)
     if strategy != "merge" and not paths:
-        return Forecast("nothing", target)
+        # Commits that together change nothing are still commits to a rebase.
+        return Forecast("nothing" if strategy == "squash" else "unsure", target)
     return Forecast("lands", target, tree, paths)
 
 

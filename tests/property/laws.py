@@ -71,14 +71,9 @@ def kept(world: World, desk: Desk, before: Facts, after: Facts, commits: Iterabl
     """Every file that lay in a worktree, and all that was staged in it, is in one of `commits` or in a new salvage."""
     fresh = [after.refs[ref] for ref in after.refs.keys() - before.refs.keys()]
     trees = {commit for tip in fresh for commit in world.ask("rev-list", "--parents", "-1", tip).split(" ")}
-    rows = {row for commit in trees | set(commits) for row in _tree(world, commit)}
+    rows = {row for commit in trees | set(commits) for row in world.tree(commit)}
     assert work(desk) - rows == set(), "a file is gone"
     assert world.staged(desk) - {blob for _, blob in rows} - {blob_id(b"")} == set(), "something staged is gone"
-
-
-def _tree(world: World, commit: str) -> set[tuple[str, str]]:
-    rows = world.ask("ls-tree", "-r", "-z", commit).split("\0")
-    return {(name, meta.split(" ")[2]) for meta, _, name in (row.partition("\t") for row in rows) if name}
 
 
 def hold(world: World, tasks: dict[str, Task]) -> None:

@@ -25,6 +25,8 @@ MESSES: Final = st.sampled_from(sorted(people.MESSES))
 STRAYS: Final = ("detach", "side branch", "merge", "delete", "back", "resolve", "commit all", "abort")
 PROVOCATIONS: Final = {
     # Which states are to be left behind before, by the main road.
+    "approve": ("ASSIGNED", "WORKING"),
+    "request_changes": ("ASSIGNED", "WORKING", "IN_REVIEW"),
     "done": ("ASSIGNED",),
     "done --wip": ("ASSIGNED",),
     "merge": ("ASSIGNED", "WORKING", "IN_REVIEW"),
@@ -32,6 +34,7 @@ PROVOCATIONS: Final = {
     "retry": (),
     "retry --reset": (),
 }
+SOME_STRAY: Final = st.one_of(st.none(), st.sampled_from(STRAYS))
 VERBS: Final = {"start", "done", "approve", "request_changes", "merge", "cancel", "fail", "retry"}
 STRATEGIES: Final = st.sampled_from(["merge", "squash", "rebase"])
 OFTEN: Final = st.sampled_from([True, True, True, False])
@@ -118,9 +121,10 @@ class Sequences(RuleBasedStateMachine):
             for _ in range(steps):
                 self._next_step(task_id, file, content, "merge", cleanup=True)
         for act in strays:
-            self.worker_strays(first[-1][0], act)
-        for mess in messes:
-            self.worker_leaves(first[-1][0], *mess)
+            self._stray(first[-1][0], act)
+        for mess, file, content in messes:
+            if task := self._at_desk(first[-1][0]):
+                people.MESSES[mess](task.worktree, file, content)
 
     @precondition(lambda self: len(self.session.tasks) < len(NAMES))
     @rule(
@@ -195,42 +199,50 @@ class Sequences(RuleBasedStateMachine):
                 self._next_step(task_id, file, 5, strategy, cleanup=True)
 
     @rule(
-        task_id=KNOWN,
-        stray=st.one_of(st.none(), st.sampled_from(STRAYS)),
+        task_id=_ready_for(*LIVE),
+        strays=st.tuples(SOME_STRAY, SOME_STRAY),
         commits=st.booleans(),
         mess=st.one_of(st.none(), MESSES),
-        file=FILES,
+        person=st.sampled_from([None, None, "look", "merge", "switch"]),
         content=CONTENTS,
         then=st.sampled_from(sorted(PROVOCATIONS)),
     )
     def provoke(
         self,
         task_id: TaskId,
-        stray: str | None,
+        strays: tuple[str | None, str | None],
         commits: bool,
         mess: str | None,
-        file: str,
+        person: str | None,
         content: int | None,
         then: str,
     ) -> None:
-        """A worker leaves its worktree as nobody expects it, just before the command that has to cope with it."""
+        """A worktree is as nobody expects it, just before the command that has to cope with it."""
         for state in PROVOCATIONS[then]:
             if self._task(task_id).state == state:
-                self._next_step(task_id, file, 6, "squash", cleanup=False)
-        if task := self._at_desk(task_id):
-            if stray:
-                people.in_worktree(task, stray)
-            if commits and self._at_desk(task_id):
-                people.commit(task.worktree, file, content)
-            if mess and self._at_desk(task_id):
-                people.MESSES[mess](task.worktree, "docs/b.txt", 7)
+                self._next_step(task_id, "a.txt", 6, "squash", cleanup=False)
+        self._stray(task_id, strays[0])
+        if commits and (task := self._at_desk(task_id)):
+            people.commit(task.worktree, "a.txt", content)
+        if mess and (task := self._at_desk(task_id)):
+            people.MESSES[mess](task.worktree, "docs/b.txt", 7)
+        self._stray(task_id, strays[1])
+        if person:
+            people.in_checkout(self.session.world, person, task_id)
+            self.session.world.note_targets()
         self._then(task_id, then)
+
+    def _stray(self, task_id: TaskId, act: str | None) -> None:
+        if act and (task := self._at_desk(task_id)):
+            people.in_worktree(task, act)
 
     def _then(self, task_id: TaskId, then: str) -> None:
         session = self.session
         match then:
             case "done" | "done --wip":
                 session.done(task_id, self._worker(task_id), wip=then != "done")
+            case "approve" | "request_changes":
+                session.verdict(task_id, Actor("bob"), then)
             case "merge" | "merge --dry-run":
                 session.merge(task_id, "squash", cleanup=True, dry_run=then != "merge")
             case "retry" | "retry --reset":
@@ -244,7 +256,7 @@ class Sequences(RuleBasedStateMachine):
 
     @precondition(_is_any("IN_REVIEW", "APPROVED"))
     @rule(
-        task_id=_ready_for("IN_REVIEW"),
+        task_id=_ready_for("IN_REVIEW", "APPROVED"),
         who=st.sampled_from(["ada", "bob", "its worker"]),
         verdict=st.sampled_from(["approve", "approve", "request_changes"]),
     )
@@ -291,8 +303,7 @@ class Sequences(RuleBasedStateMachine):
         act=st.sampled_from(STRAYS),
     )
     def worker_strays(self, task_id: TaskId, act: str) -> None:
-        if task := self._at_desk(task_id):
-            people.in_worktree(task, act)
+        self._stray(task_id, act)
 
     # persons
 

@@ -26,10 +26,13 @@ def write(place: Path, name: str, content: int | None) -> None:
 
 
 def commit(place: Path, name: str, content: int | None, *flags: str) -> None:
-    """Commit this file and what was staged before; in the middle of a conflict git refuses."""
+    """Commit this file and what was staged before; in the middle of a conflict git refuses.
+
+    Who commits is in the message: the same commit by two of them in the same second would be one commit.
+    """
     write(place, name, content)
     kit.git(place, "add", "--force", "--", name, ok=(0, 128))  # 128: a path that was never there was deleted
-    kit.git(place, "commit", "--quiet", "--allow-empty", "-m", f"{name}: {content}", *flags, ok=(0, 128))
+    kit.git(place, "commit", "--quiet", "--allow-empty", "-m", f"{place.name}: {name} {content}", *flags, ok=(0, 128))
 
 
 def edit(place: Path, name: str, content: int | None) -> None:
@@ -107,7 +110,7 @@ def in_worktree(task: Task, act: str) -> None:
         kit.git(here, "merge", "--quiet", "--no-edit", "-X", "ours", task.target, ok=(0, 1, 2, 128))
     elif act == "commit all":  # markers of a conflict too
         kit.git(here, "add", "--all")
-        kit.git(here, "commit", "--quiet", "--allow-empty", "-m", "All of it", ok=(0, 128))
+        kit.git(here, "commit", "--quiet", "--allow-empty", "-m", f"{here.name}: all of it", ok=(0, 128))
     elif act == "abort":
         kit.git(here, "merge", "--abort", ok=(0, 128))
 
@@ -116,5 +119,7 @@ def move_branch(world: World, task: Task) -> None:
     """A commit on the branch that nobody has checked out, as when the worktree is gone."""
     tip = world.tip(task.branch_ref)
     assert tip is not None
-    made = kit.git(world.repository, "commit-tree", "-p", tip, "-m", "From elsewhere", f"{tip}^{{tree}}")
+    made = kit.git(
+        world.repository, "commit-tree", "-p", tip, "-m", f"{task.task_id}: from elsewhere", f"{tip}^{{tree}}"
+    )
     kit.git(world.repository, "update-ref", task.branch_ref, made, tip)

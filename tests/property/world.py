@@ -97,8 +97,14 @@ class World:
 
     def would_commit(self, place: Path) -> bool:
         """`git add --all` and `git commit` would make a commit here."""
-        changed = self.ask("diff", "--no-ext-diff", "--name-only", "HEAD", at=place)
-        return bool(changed or self.ask("ls-files", "--others", "--exclude-standard", at=place))
+        known = self.ask("ls-files", "-z", "--cached", "--others", "--exclude-standard", at=place).split("\0")
+        files = {(name, blob_id((place / name).read_bytes())) for name in known if name and (place / name).is_file()}
+        return files != self.tree("HEAD", at=place)
+
+    def tree(self, commit: str, at: Path | None = None) -> set[tuple[str, str]]:
+        """Path and blob of every file of a commit."""
+        rows = self.ask("ls-tree", "-r", "-z", commit, at=at).split("\0")
+        return {(name, meta.split(" ")[2]) for meta, _, name in (row.partition("\t") for row in rows) if name}
 
     def git_dir(self, place: Path) -> Path:
         entry = place / ".git"

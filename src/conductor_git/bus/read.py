@@ -11,7 +11,6 @@ from pathlib import Path
 from conductor_git import durable
 from conductor_git.bus.append import not_a_file
 from conductor_git.bus.base import Report
-from conductor_git.bus.follow import Follower
 from conductor_git.bus.scan import Place, last, locate, messages, past
 from conductor_git.errors import BusDamaged, UnknownCursor, UnsafePath
 from conductor_git.message import Message
@@ -54,6 +53,8 @@ class Reader:
     def _follow(
         self, place: Place, skip_to: str | None, wanted: Callable[[Message], bool], stop: Callable[[], bool]
     ) -> Generator[Message, None, None]:
+        from conductor_git.bus.follow import Follower
+
         with closing(Follower(self._open, self._path, place).messages(stop)) as found:
             yield from filter(wanted, past(found, skip_to))
 

@@ -93,7 +93,11 @@ def _rebased(git: Git, plan: Plan) -> CommitId:
 
     Each is merged as `merge-tree` of the new tip and the commit, with its parent as the base; git 2.38 has no
     `--merge-base`, so the base is given as the only shared ancestor of two throw-away commits.
+
+    What the reviewers saw is what lands: where the commits by themselves come to something else (a merge of the branch
+    held more than its two sides), it is a `Conflict`.
     """
+    whole = merged_tree(git, plan.target, plan.approved)
     commits = git.run(
         "rev-list", "--reverse", "--topo-order", "--no-merges", "--cherry-pick", "--right-only",
         f"{plan.target}...{plan.approved}",
@@ -105,6 +109,9 @@ def _rebased(git: Git, plan: Plan) -> CommitId:
         before, tree = tree, _picked_tree(git, tree, commit)
         if tree != before:
             picked.append((commit, tree))
+    if tree != whole:
+        differing = git.run("diff-tree", "-r", "-z", "--name-only", "--no-renames", tree, whole).fields
+        raise conflict(tuple(differing), "cannot be replayed commit by commit with the same result")
     tip = plan.target
     for number, (commit, tree) in enumerate(picked, 1):
         trailers = plan.trailers if number == len(picked) else plan.trailers[:1]

@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from conductor_git import configguard, integration, worktree
-from conductor_git.errors import ConductorError, GitKilled
+from conductor_git.errors import ConductorError, GitKilled, WorktreeBusy
 from conductor_git.history import is_contained, tip_of
 from conductor_git.layout import CONTEXT_NAME
+from conductor_git.processtable import wait_gone
 from conductor_git.project import Project
 from conductor_git.run import Phase, Run
 from conductor_git.salvage import Salvage, keep_commit, keep_head_of_gone, salvage
 from conductor_git.transition import message_of, note
+
+_AGENT_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class Fate:
 def clean_up(project: Project, run: Run, *, at: datetime) -> Fate:
     """Remove what a landed task does not need any more. Safe to repeat; a refusal leaves things and says why."""
     try:
+        _require_agent_gone(run)
         kept = remove_worktree(project, run, at=at)
         commits = _keep_commits(project, run, kept, at)
         fate = Fate(True, _delete_branch(project, run), kept, commits)
@@ -40,6 +45,20 @@ def clean_up(project: Project, run: Run, *, at: datetime) -> Fate:
         fate = Fate(not Path(run.worktree).exists(), False, kept_because=refused.message)
     note(project, run.task_id, _ended, at=at)
     return fate
+
+
+def _require_agent_gone(run: Run) -> None:
+    """An agent that has handed in is given a moment to end; the floor is not taken away under one that goes on."""
+    attempt = run.last_attempt
+    if attempt is None or attempt.ended_at is not None or attempt.process is None:
+        return
+    if wait_gone({attempt.process}, _AGENT_SECONDS):
+        raise WorktreeBusy(
+            f"the agent of {run.task_id} is still at work in {run.worktree}; to clean up: conductor-git stop "
+            f"{run.task_id} && conductor-git merge {run.task_id}",
+            hint=f"conductor-git stop {run.task_id}",
+            worktree=run.worktree,
+        )
 
 
 def _ended(run: Run) -> Run:

@@ -225,8 +225,10 @@ class _Landing:
             files = tuple(conflict.facts["files"])
             landing = replace(_landing(None, plan.strategy), target_before=plan.target, files=files)
             if not self.wish.dry_run:
-                self._bounce(run, landing, Outcome.CONFLICT, f"{conflict.message}\n\n{_how_to_resolve(run)}")
-            conflict.hint = _merge_command(run)
+                self._bounce(
+                    run, landing, Outcome.CONFLICT, f"{conflict.message}\n\n{_how_to_resolve(run, plan.strategy)}"
+                )
+            conflict.hint = _joining(run, plan.strategy)
             conflict.facts |= {"task_id": run.task_id, "outcome": str(Outcome.CONFLICT)}
             raise
 
@@ -338,13 +340,16 @@ def _message(run: Run) -> str:
     return f"Land {run.task_id}: {run.title}" + (f"\n\n{run.summary}" if run.summary else "")
 
 
-def _how_to_resolve(run: Run) -> str:
+def _how_to_resolve(run: Run, strategy: Strategy) -> str:
     here = f"git -C {shlex.quote(run.worktree)}"
-    return (
-        f"To resolve it in the task's worktree:\n\n    {_merge_command(run)}\n"
-        f"    # edit the files, then\n    {here} commit --all --no-edit\n    conductor-git done {run.task_id}"
-    )
+    ending = [f"{here} commit --all --no-edit"]
+    if strategy is Strategy.REBASE:
+        ending = [f"{here} add --update", f"{here} -c core.editor=true rebase --continue"]
+    commands = [_joining(run, strategy), "# edit the files, then", *ending, f"conductor-git done {run.task_id}"]
+    return "To resolve it in the task's worktree:\n\n" + "\n".join(f"    {command}" for command in commands)
 
 
-def _merge_command(run: Run) -> str:
-    return f"git -C {shlex.quote(run.worktree)} merge {shlex.quote(run.target)}"
+def _joining(run: Run, strategy: Strategy) -> str:
+    # A merge that the worker makes would be left out again when the commits are replayed.
+    verb = "rebase" if strategy is Strategy.REBASE else "merge"
+    return f"git -C {shlex.quote(run.worktree)} {verb} {shlex.quote(run.target)}"
