@@ -194,3 +194,16 @@ def test_a_config_that_cannot_be_read_lets_nothing_land(repository: Path, text: 
 
     assert kit.snapshot(repository) == before
     assert tasks.record(repository, "prices").state == "APPROVED"
+
+
+def test_a_person_sees_the_end_of_the_red_gates_log_below_the_refusal(repository: Path) -> None:
+    have_gates(repository, ("look", "echo the pears are missing; exit 3"))
+    trust(repository)
+    tasks.approved(repository, "prices", {"src/new.py": "NEW = 1\n"})
+
+    merged = kit.conductor("merge", "prices", cwd=repository)
+
+    assert merged.code == 14
+    assert merged.out == ""
+    assert "    the pears are missing\n" in merged.err
+    assert merged.err.index("exit code 3") < merged.err.index("the pears are missing") < merged.err.index("↳")

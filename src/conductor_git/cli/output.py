@@ -10,6 +10,8 @@ from conductor_git.environment import variable
 from conductor_git.errors import ConductorError
 
 SCHEMA: Final = 1
+_LOG_LINES: Final = 20
+"""How much of a failed gate's log stands below the error; the whole is in the file that `show` names."""
 _COLOURS: Final = {"✓": "32", "◎": "36", "○": "34", "▲": "33", "✗": "31", "↳": "2"}
 
 
@@ -74,6 +76,8 @@ def report(refused: ConductorError, *, as_json: bool) -> int:
         document(error=refused.document())
         return refused.exit_code
     narrate("✗", refused.message)
+    for line in str(refused.facts.get("log_end", "")).splitlines()[-_LOG_LINES:]:
+        print(f"    {printable(line)}", file=sys.stderr)
     if refused.hint:
         narrate("↳", refused.hint)
     return refused.exit_code
