@@ -15,7 +15,7 @@ from typing import Final
 from benchmarks.pairs import Row, measured
 from benchmarks.repositories import kept_in
 from conductor_git.bus.file import FileBus
-from conductor_git.frame import encode
+from conductor_git.frames.frame import encode
 from conductor_git.message import Message, make_msg_id, timestamp
 
 _PROCESSES: Final = 10

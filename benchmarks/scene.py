@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.repositories import git, kept_in, name_of, repository
 from conductor_git.actor import COORDINATOR, Actor
-from conductor_git.config import Config
+from conductor_git.config.model import Config
 from conductor_git.gitcmd import Git
 from conductor_git.names import TaskId
 from conductor_git.project import Project, open_project

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Final
 
 from conductor_git import durable
-from conductor_git.config import Config
+from conductor_git.config.layers import Layer, Resolved, environment_layers, merge, read_layer
+from conductor_git.config.model import Config
 from conductor_git.environment import inherited, variable
 from conductor_git.errors import BadConfig, BadInput, Untrusted
 from conductor_git.history import Object, objects
-from conductor_git.layers import Layer, Resolved, environment_layers, merge, read_layer
 from conductor_git.layout import CONFIG_NAME
 from conductor_git.names import CommitId
 from conductor_git.project import Project

@@ -13,8 +13,8 @@ import pytest
 
 from conductor_git import errors
 from conductor_git.cli.output import symbol_colour
-from conductor_git.config import Config
-from conductor_git.layers import VARIABLES
+from conductor_git.config.layers import VARIABLES
+from conductor_git.config.model import Config
 from conductor_git.message import COORDINATOR_TYPES
 from conductor_git.names import CommitId, TaskId
 from conductor_git.record import to_tree

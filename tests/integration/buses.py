@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conductor_git.frame import encode
+from conductor_git.frames.frame import encode
 from conductor_git.message import Message, make_msg_id, timestamp
 
 NOON = 1_795_174_502_123_456_789

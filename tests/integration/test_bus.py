@@ -18,7 +18,7 @@ import pytest
 from conductor_git import durable
 from conductor_git.bus.file import FileBus
 from conductor_git.errors import BusDamaged, LockTimeout, StateUnwritable, UnknownCursor
-from conductor_git.frame import encode
+from conductor_git.frames.frame import encode
 from tests.integration.buses import FACT, NOON, WRITER, numbered, python
 
 

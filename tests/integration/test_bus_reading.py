@@ -15,7 +15,7 @@ import pytest
 from conductor_git import durable
 from conductor_git.bus.file import FileBus
 from conductor_git.errors import BusDamaged, UnknownCursor
-from conductor_git.frame import encode
+from conductor_git.frames.frame import encode
 from conductor_git.message import Message, Parent, make_msg_id
 from tests.integration.buses import FACT, NOON, WRITER, filled, numbered, python
 

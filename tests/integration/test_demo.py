@@ -132,7 +132,7 @@ def test_nothing_speaks_against_a_play_that_went_well(landed: Play, tmp_path: Pa
         ("rm notes.txt", "your own edits are untouched"),
         ("echo more >>LICENSE", "your own edits are untouched"),
         ("git checkout --quiet --detach", "your own edits are untouched"),
-        ("echo '<<<<<<< HEAD' >>src/conductor_git/duration.py", "no side of the conflict was lost"),
+        ("echo '<<<<<<< HEAD' >>src/conductor_git/config/duration.py", "no side of the conflict was lost"),
         ("git branch stray", "no worktree, branch, lock"),
         ("touch .git/index.lock", "no worktree, branch, lock"),
         ("echo x >.git/conductor/journal/x.json", "no worktree, branch, lock"),

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from conductor_git.config import Agents, Config
+from conductor_git.config.layers import VARIABLES, Layer, Resolved, environment_layers, load, merge, read_layer
+from conductor_git.config.model import Agents, Config
 from conductor_git.errors import BadConfig
-from conductor_git.layers import VARIABLES, Layer, Resolved, environment_layers, load, merge, read_layer
 from conductor_git.run import Strategy
 from conductor_git.strictyaml import write
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conductor_git.decoder import Damage, decode
 from conductor_git.errors import BadInput, TooLarge
-from conductor_git.fields import fast_header, message_of, read_fast, read_header
-from conductor_git.frame import Draft, draft, encode, last_id
+from conductor_git.frames.decoder import Damage, decode
+from conductor_git.frames.fields import fast_header, message_of, read_fast, read_header
+from conductor_git.frames.frame import Draft, draft, encode, last_id
 from conductor_git.message import (
     MAX_BODY,
     Message,

@@ -12,7 +12,7 @@ from typing import Final
 from conductor_git import durable
 from conductor_git.bus.end import end
 from conductor_git.errors import BusDamaged, StateUnwritable, UnsafePath
-from conductor_git.frame import Draft, draft
+from conductor_git.frames.frame import Draft, draft
 from conductor_git.message import Message, make_msg_id, next_time, timestamp
 
 _counter: Final = count()

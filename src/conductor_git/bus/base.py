@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Generator
 from typing import NamedTuple, Protocol
 
-from conductor_git.decoder import Damage
+from conductor_git.frames.decoder import Damage
 from conductor_git.message import Message
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from conductor_git.bus.base import Report
 from conductor_git.bus.scan import Place, next_place, windows
-from conductor_git.decoder import Damage
+from conductor_git.frames.decoder import Damage
 from conductor_git.message import Message, id_key
 
 _SHOWN: Final = 100

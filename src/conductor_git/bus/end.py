@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Final, NamedTuple
 
-from conductor_git.frame import last_id
+from conductor_git.frames.frame import last_id
 from conductor_git.message import Message, id_key
 
 _NEAR: Final = 4096

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from itertools import dropwhile, islice
 from typing import Final, NamedTuple
 
-from conductor_git.decoder import WINDOW, Decoded, decode
-from conductor_git.frame import BOUNDARY
+from conductor_git.frames.decoder import WINDOW, Decoded, decode
+from conductor_git.frames.frame import BOUNDARY
 from conductor_git.message import LEGACY, Message, id_key
 
 _TAIL: Final = 64 * 1024

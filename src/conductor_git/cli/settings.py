@@ -33,7 +33,7 @@ def check(as_json: Json = False) -> None:
 @app.command(epilog="Example: conductor-git config schema > conductor.schema.json")
 def schema(as_json: Json = False) -> None:  # noqa: ARG001 - it is JSON either way
     """Print the JSON schema of .conductor.yaml, for editors."""
-    from conductor_git.config import schema as of_config
+    from conductor_git.config.model import schema as of_config
 
     document(**of_config())
 

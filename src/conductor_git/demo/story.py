@@ -9,7 +9,7 @@ from typing import Final
 PERSON: Final = "Ada"
 """Who reviews and lands."""
 
-DURATION: Final = "src/conductor_git/duration.py"
+DURATION: Final = "src/conductor_git/config/duration.py"
 NAMES: Final = "src/conductor_git/names.py"
 GLOSSARY: Final = "docs/glossary.md"
 

@@ -17,7 +17,7 @@ from conductor_git.run import GateResult, Run
 from conductor_git.worktree import registrations
 
 if TYPE_CHECKING:  # pydantic costs more than the commands that come through here without gates
-    from conductor_git.config import Gate
+    from conductor_git.config.model import Gate
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from typing import Final
 
 from conductor_git import configguard, gitconfig, integration, journal
 from conductor_git.actor import Actor
-from conductor_git.config import Config
+from conductor_git.config.model import Config
 from conductor_git.errors import (
     BaseNotFound,
     Blocked,

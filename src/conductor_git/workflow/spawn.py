@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from conductor_git import configguard, durable, journal, worktree
 from conductor_git.actor import Actor
-from conductor_git.config import Config
+from conductor_git.config.model import Config
 from conductor_git.context import WorkerContext
 from conductor_git.errors import (
     BadInput,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conductor_git import configguard
-from conductor_git.config import Config
+from conductor_git.config.model import Config
 from conductor_git.errors import BadRecord
 from conductor_git.history import tip_of
 from conductor_git.integration import shared_config

@@ -9,8 +9,8 @@ import re
 from binascii import crc32
 from typing import Final, NamedTuple
 
-from conductor_git.fields import BadHeader, fast_header, message_of, read_fast, read_header
-from conductor_git.frame import BOUNDARY
+from conductor_git.frames.fields import BadHeader, fast_header, message_of, read_fast, read_header
+from conductor_git.frames.frame import BOUNDARY
 from conductor_git.message import MAX_BODY, MAX_HEADER, Message, legacy_id
 
 WINDOW: Final = 1 << 20

@@ -10,7 +10,7 @@ import re
 from binascii import crc32
 from typing import Final, NamedTuple
 
-from conductor_git.header import header_lines
+from conductor_git.frames.header import header_lines
 from conductor_git.message import Message, check_message
 
 BOUNDARY: Final = b"\n\n---\nmsg_id: "

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Final
 
-from conductor_git.header import PLAIN, UNSAFE, flow
+from conductor_git.frames.header import PLAIN, UNSAFE, flow
 from conductor_git.message import MAX_HEADER, Message, Parent
 
 

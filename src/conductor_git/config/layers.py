@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from conductor_git.config import Config
-from conductor_git.problem import Problem, described, dotted, refusal
+from conductor_git.config.model import Config
+from conductor_git.config.problem import Problem, described, dotted, refusal
 from conductor_git.strictyaml import BadYaml, KeyPath, Tree, read_marked
 
 DEFAULT: Final = "default"

@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from conductor_git.duration import format_duration, parse_duration
+from conductor_git.config.duration import format_duration, parse_duration
 from conductor_git.run import Strategy
 
 VERSION: Final = 1

@@ -9,7 +9,7 @@ from typing import Any, Final, get_args
 
 from pydantic import BaseModel
 
-from conductor_git.config import Agent, Agents, Config
+from conductor_git.config.model import Agent, Agents, Config
 from conductor_git.errors import BadConfig
 from conductor_git.strictyaml import KeyPath
 
