@@ -207,3 +207,13 @@ def test_a_person_sees_the_end_of_the_red_gates_log_below_the_refusal(repository
     assert merged.out == ""
     assert "    the pears are missing\n" in merged.err
     assert merged.err.index("exit code 3") < merged.err.index("the pears are missing") < merged.err.index("↳")
+
+
+def test_a_replacement_of_the_target_commit_does_not_swap_its_gates(repository: Path) -> None:
+    have_gates(repository, ("look", "exit 1"))
+    trust(repository)
+    tasks.approved(repository, "prices", {"src/new.py": "NEW = 1\n"})
+    gateless = kit.git(repository, "commit-tree", "-m", "no gates", "HEAD~1^{tree}")
+    kit.git(repository, "replace", "HEAD", gateless)
+
+    tasks.refused(tasks.merge(repository, "prices"), "GATE_FAILED", 14)
