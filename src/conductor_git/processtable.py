@@ -10,6 +10,7 @@ from typing import Final
 from conductor_git.run import ProcessId
 
 _LONGEST_PAUSE: Final = 0.05
+_LOOKS: Final = 5
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -54,9 +55,21 @@ def carrying(marker: str, value: str) -> set[ProcessId]:
 def _others() -> set[ProcessId]:
     import psutil
 
-    spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    spared = {os.getpid(), *_ancestors()}
     found = {identify(pid) for pid in psutil.pids() if pid not in spared}
     return {process for process in found if process is not None and is_alive(process)}
+
+
+def _ancestors() -> set[int]:
+    """Our parent and its parents. Whoever launched us may end while we look, and then the line is another one."""
+    import psutil
+
+    for _ in range(_LOOKS):
+        try:
+            return {parent.pid for parent in psutil.Process().parents()}
+        except psutil.NoSuchProcess:
+            continue
+    return {os.getppid()}
 
 
 def _group(pid: int) -> int | None:

@@ -59,12 +59,23 @@ def salvage(
     with looking_at(integration, path, git_dir / "index") as looking:
         gone, kept, left_out = _select(looking, layout, path, head)
         gone = [] if half_removed else gone
-        staged = looking.run("write-tree", ok=(0, 128)).text  # in conflict: no tree, the files hold what there is
+        staged = _staged_tree(looking)
         before = looking.run("rev-parse", f"{head}^{{tree}}").text
         if not gone and not kept and staged in (before, "") and named.startswith("ref: ") and not keep_head:
             return Salvage("", head, left_out) if left_out else None
         tree = _tree(looking, path, head, gone, kept)
     return _keep(integration, git, task_id, tree, staged if staged != before else "", head, left_out, at)
+
+
+def _staged_tree(looking: Git) -> str:
+    """The tree of the (private copy of the) index; of paths in conflict it has none, the files hold what there is."""
+    whole = looking.run("write-tree", ok=(0, 128))
+    if whole.code == 0:
+        return whole.text
+    unmerged = {row.partition("\t")[2] for row in looking.run("ls-files", "--unmerged", "-z").fields}
+    listing = "".join(f"{path}\0" for path in sorted(unmerged)).encode("utf-8", "surrogateescape")
+    looking.run("update-index", "-z", "--force-remove", "--stdin", stdin=listing)
+    return looking.run("write-tree", ok=(0, 128)).text
 
 
 def _select(looking: Git, layout: Layout, root: Path, head: CommitId) -> tuple[list[str], list[str], tuple[str, ...]]:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from conductor_git import processtable
@@ -376,3 +377,18 @@ def test_ending_what_ended_is_nothing(start: Start) -> None:
 )
 def test_a_signal_has_its_name(code: int, name: str | None) -> None:
     assert signal_name(code) == name
+
+
+def test_an_ancestor_that_ends_while_we_look_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The command that launched a supervisor ends at any moment; psutil then raises in the middle of its walk.
+    parents, ended = psutil.Process.parents, [1, 2]
+
+    def walk(process: psutil.Process) -> list[psutil.Process]:
+        if ended:
+            raise psutil.NoSuchProcess(ended.pop())
+        return list(parents(process))
+
+    monkeypatch.setattr(psutil.Process, "parents", walk)
+
+    assert processtable.carrying("CONDUCTOR_RUN_ID", "of nobody") == set()
+    assert ended == []

@@ -387,3 +387,16 @@ def test_a_landing_does_not_take_the_worktree_from_under_an_agent_that_goes_on(r
     again = kit.conductor("merge", "prices", "--json", cwd=repository)
     assert again.document["cleanup"]["worktree_removed"] is True
     assert not Path(tasks.record(repository, "prices").worktree).exists()
+
+
+def test_following_a_log_ends_where_agent_and_supervisor_are_both_gone(repository: Path) -> None:
+    attempt = launch(repository, f"echo hello; {WAIT}")
+    assert attempt.supervisor is not None
+    assert attempt.process is not None
+    for process in (attempt.supervisor, attempt.process):
+        os.kill(process.pid, signal.SIGKILL)
+
+    followed = kit.conductor("log", "prices", "-f", cwd=repository)
+
+    assert (followed.code, followed.out) == (0, "hello\n")
+    assert attempt_of(repository).ended_at is None

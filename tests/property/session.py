@@ -242,10 +242,8 @@ class Session:
         elif task.state not in ENDED:
             expected.add(errors.IllegalTransition)
 
-        elif reset and self.world.head_ref(self.world.repository) == task.branch_ref:
+        elif self.world.head_ref(self.world.repository) == task.branch_ref and (reset or not task.worktree.exists()):
             expected.add(errors.WorktreeBusy)
-        elif not task.worktree.exists() and self.world.head_ref(self.world.repository) == task.branch_ref:
-            expected.add(errors.GitFailed)
 
         did = self._do(
             lambda: retry.retry(self.world.project, task_id, by=COORDINATOR, at=self.world.now(), reset=reset)

@@ -83,6 +83,19 @@ def test_a_reset_ends_a_rebase_that_was_under_way(session: LandingSession) -> No
     end(session, "ASSIGNED")
 
 
+def test_a_reset_keeps_what_was_staged_beside_a_conflict(session: LandingSession) -> None:
+    commit(session, "a.txt", 1)
+    people.commit(session.world.repository, "a.txt", 2)
+    session.world.note_targets()
+    people.in_worktree(task_of(session), "merge")
+    people.stage_and_take_back(task_of(session).worktree, "README.md", 3)
+    session.ends(ALDER, COORDINATOR, "cancel")
+
+    session.retry(ALDER, reset=True)
+
+    end(session, "ASSIGNED")
+
+
 def test_a_reset_does_not_move_a_branch_that_a_person_looks_at(session: LandingSession) -> None:
     commit(session, "a.txt", 1)
     people.in_worktree(task_of(session), "detach")
@@ -90,6 +103,19 @@ def test_a_reset_does_not_move_a_branch_that_a_person_looks_at(session: LandingS
     session.ends(ALDER, COORDINATOR, "cancel")
 
     session.retry(ALDER, reset=True)
+
+    end(session, "CANCELLED")
+
+
+def test_a_worktree_is_not_made_again_from_a_branch_that_a_person_looks_at(session: LandingSession) -> None:
+    commit(session, "a.txt", 1)
+    people.in_worktree(task_of(session), "detach")
+    commit(session, "docs/b.txt", 2)
+    people.in_worktree(task_of(session), "delete")
+    people.in_checkout(session.world, "look", ALDER)
+    session.ends(ALDER, COORDINATOR, "cancel")
+
+    session.retry(ALDER, reset=False)
 
     end(session, "CANCELLED")
 

@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -150,7 +150,8 @@ def _settle(project: Project, run: Run, ending: _Ending, end: str, before: Finge
         end = end if end == "stopped" or killed_by is None else "killed"
         attempt = replace(attempt, exit_code=code if code >= 0 else None, signal=killed_by)
     attempt = replace(attempt, ended_at=utcnow(), end=end)
-    _warn_of_escape(project, run, attempt, before)
+    with suppress(ConductorError):  # the end is recorded, also where the checkout cannot be looked at
+        _warn_of_escape(project, run, attempt, before)
     run = note(project, run.task_id, lambda now: with_attempt(now, attempt), at=utcnow())
     good = end == "stopped" or attempt.exit_code == 0
     _post(project, run, "RUN_STOP" if good else "RUN_CRASH", _how(attempt), attempt)

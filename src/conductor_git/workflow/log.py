@@ -9,6 +9,7 @@ from pathlib import Path
 
 from conductor_git.errors import NotFound
 from conductor_git.names import RunId, TaskId
+from conductor_git.processtable import is_alive
 from conductor_git.project import Project
 from conductor_git.run import Run
 
@@ -54,4 +55,9 @@ def pieces(project: Project, log: AttemptLog, *, follow: bool) -> Iterator[bytes
 
 
 def _has_ended(run: Run, run_id: RunId) -> bool:
-    return all(attempt.ended_at is not None for attempt in run.attempts if attempt.run_id == run_id)
+    """Nothing will be added to the log: the end is on record, or nobody is left who could record it."""
+    return all(
+        attempt.ended_at is not None or not any(map(is_alive, filter(None, (attempt.process, attempt.supervisor))))
+        for attempt in run.attempts
+        if attempt.run_id == run_id
+    )

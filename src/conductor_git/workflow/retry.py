@@ -90,7 +90,7 @@ def _require_branch_to_ourselves(project: Project, run: Run) -> None:
     for entry in worktree.worktrees(project.git):
         if entry.branch_ref == run.branch_ref and entry.path != Path(run.worktree):
             raise WorktreeBusy(
-                f"{run.branch} is checked out in {entry.path}, and starting over would move it there",
+                f"{run.branch} is checked out in {entry.path}, and the retry needs it in {run.worktree}",
                 hint=f"git -C {shlex.quote(str(entry.path))} switch {shlex.quote(run.target)}",
                 task_id=run.task_id,
                 worktree=str(entry.path),
@@ -136,6 +136,7 @@ def _see_to_worktree(project: Project, run: Run, at: datetime) -> None:
             hint=f"git branch {run.branch} {run.head_commit or run.base_commit} && conductor-git retry {run.task_id}",
             task_id=run.task_id,
         )
+    _require_branch_to_ourselves(project, run)
     kept = keep_head_of_gone(project.git, project.layout, run.task_id, path, at=at)
     if kept is not None:
         _tell(project, run, kept)
