@@ -27,6 +27,7 @@ __all__ = [
     "become",
     "capture",
     "detach",
+    "end_carrying",
     "end_group",
     "identify",
     "is_alive",
@@ -134,6 +135,11 @@ def capture(command: Sequence[str], *, cwd: Path, environment: Mapping[str, str]
 def become(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
     """Go on as `command` with `environment`, in this very process. What is unflushed in our buffers is lost."""
     os.execve(command[0], list(command), environment)  # noqa: S606 - no shell is wanted
+
+
+def end_carrying(marker: str, value: str) -> tuple[ProcessId, ...]:
+    """End every process that was started with `marker=value`: TERM, a moment, KILL. Returns what was ended."""
+    return tuple(_end(lambda: carrying(marker, value), _GATE_GRACE))
 
 
 def terminate(process: ProcessId) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from conductor_git.layout import Layout
+from conductor_git.processtable import carrying
 from tests import kit
 from tests.kit import tasks
 from tests.kit.interposed import KILL_CALLER, happened, interpose
@@ -154,6 +157,23 @@ def test_a_landing_killed_in_a_gate_is_taken_back_and_can_be_landed(repository: 
     assert journal(repository) == []
     assert not (Layout(repository / ".git").gates / "prices").exists()
     assert kit.git(repository, "worktree", "list").count("\n") == 1
+
+
+def test_recovery_ends_the_gate_that_a_killed_landing_left_running(repository: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "never"
+    os.mkfifo(pipe)
+    tasks.commit(repository, {".conductor.yaml": f"gates:\n  - name: wait\n    run: cat {pipe}\n"})
+    assert kit.conductor("config", "trust", "--yes", cwd=repository).code == 0
+    tasks.approved(repository, "prices", {"src/new.py": "NEW = 1\n"})
+    tree = str(Layout(repository / ".git").gates / "prices")
+    with subprocess.Popen(["conductor-git", "merge", "prices"], cwd=repository, stderr=subprocess.DEVNULL) as landing:
+        kit.until(lambda: carrying("CONDUCTOR_GATE_TREE", tree))
+        landing.kill()
+
+    assert kit.conductor("status", cwd=repository).code == 0
+
+    assert carrying("CONDUCTOR_GATE_TREE", tree) == set()
+    assert tasks.record(repository, "prices").state == "APPROVED"
 
 
 def test_an_interrupt_in_a_gate_ends_with_130_and_leaves_nothing_behind(repository: Path) -> None:

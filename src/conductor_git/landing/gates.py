@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from conductor_git import durable, process
 from conductor_git.environment import inherited as process_environment
@@ -18,6 +18,8 @@ from conductor_git.worktree import registrations
 
 if TYPE_CHECKING:  # pydantic costs more than the commands that come through here without gates
     from conductor_git.config.model import Gate
+
+TREE_VARIABLE: Final = "CONDUCTOR_GATE_TREE"
 
 
 @contextmanager
@@ -33,6 +35,11 @@ def tree_at(integration: Git, path: Path, commit: CommitId) -> Iterator[Path]:
         yield path
     finally:
         remove_tree(integration, path)
+
+
+def end_orphans(tree: Path) -> None:
+    """End what a killed landing left running in its gates' tree: no other process ever carries that path."""
+    process.end_carrying(TREE_VARIABLE, str(tree))
 
 
 def remove_tree(integration: Git, path: Path) -> None:
@@ -91,5 +98,5 @@ def environment(run: Run, commit: CommitId, tree: Path) -> dict[str, str]:
         "CONDUCTOR_TASK_ID": run.task_id,
         "CONDUCTOR_TARGET": run.target,
         "CONDUCTOR_COMMIT": commit,
-        "CONDUCTOR_GATE_TREE": str(tree),
+        TREE_VARIABLE: str(tree),
     }

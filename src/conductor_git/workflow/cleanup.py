@@ -38,7 +38,7 @@ def clean_up(project: Project, run: Run, *, at: datetime) -> Fate:
         _require_agent_gone(run)
         kept = remove_worktree(project, run, at=at)
         commits = _keep_commits(project, run, kept, at)
-        fate = Fate(True, _delete_branch(project, run), kept, commits)
+        fate = Fate(not Path(run.worktree).exists(), _delete_branch(project, run), kept, commits)
     except GitKilled:
         raise  # the phase stays at cleanup, and recovery goes on from there
     except ConductorError as refused:

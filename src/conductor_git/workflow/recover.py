@@ -100,7 +100,10 @@ def _free_locks(project: Project, run: Run) -> None:
 def _mend_landing(project: Project, run: Run, at: datetime) -> None:
     """Finish a landing whose commit is on the target; take back one whose commit is not."""
     looking = integration.opened(project.layout, project.git)
-    gates.remove_tree(looking, project.layout.gates / run.task_id)
+    tree = project.layout.gates / run.task_id
+    if tree.exists():  # its gates may have outlived the landing that ran them
+        gates.end_orphans(tree)
+    gates.remove_tree(looking, tree)
     run = settle(project, run, at=at)
     if run.state is State.COMPLETED and run.landing and run.landing.phase is Phase.CLEANUP:
         cleanup.clean_up(project, run, at=at)
