@@ -127,7 +127,7 @@ def trespasses(source: str, module: str) -> list[str]:
 def machine_traces(text: str, places: Sequence[Path]) -> list[str]:
     """What in `text` belongs to one machine: one of its `places`, or a pattern that no file of ours should hold.
 
-    A place of one part (`/app`, `/root`) is any container's, and says nothing.
+    A place of one part (`/app`, `/home`) is any container's, and says nothing.
     """
     found = [what for what, pattern in TRACES.items() if pattern.search(text)]
     telling = [str(place) for place in places if len(place.parts) >= FEWEST_PARTS]
@@ -225,17 +225,17 @@ def test_no_file_belongs_to_a_machine() -> None:
         ("https" + "://packages.example.org/team/simple", "a package index"),
         ("<" * 7 + " HEAD\nx\n", "a conflict marker"),
         ("-" * 5 + "BEGIN RSA PRIVATE KEY" + "-" * 5, "a private key"),
-        ("cd /work/of/somebody/src", "/work/of/somebody"),
-        ("bus: file:/work/of/somebody", "/work/of/somebody"),
+        ("cd /srv/of/somebody/src", "/srv/of/somebody"),
+        ("bus: file:/srv/of/somebody", "/srv/of/somebody"),
     ],
 )
 def test_what_belongs_to_a_machine_is_seen(text: str, trace: str) -> None:
-    assert machine_traces(text, [Path("/work/of/somebody"), Path("/root")]) == [trace]
+    assert machine_traces(text, [Path("/srv/of/somebody"), Path("/home")]) == [trace]
 
 
-@pytest.mark.parametrize("text", ["/work/of/somebody-else", "./work/of/somebody", "/root/acme/", "<<<<<<<", "~/x"])
+@pytest.mark.parametrize("text", ["/srv/of/somebody-else", "./srv/of/somebody", "/home/acme/", "<<<<<<<", "~/x"])
 def test_what_only_looks_like_it_is_not(text: str) -> None:
-    assert machine_traces(text, [Path("/work/of/somebody"), Path("/root")]) == []
+    assert machine_traces(text, [Path("/srv/of/somebody"), Path("/home")]) == []
 
 
 def build(kind: str, source: Path, into: Path) -> Path:

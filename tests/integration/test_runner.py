@@ -17,10 +17,9 @@ from conductor_git.process import stragglers
 from conductor_git.processtable import identify, is_alive
 from conductor_git.run import Attempt, ProcessId
 from tests import kit
+from tests.integration.agents import WAIT, attempt_of, ended, launch, worktree
 from tests.integration.traces import traces
 from tests.kit import tasks
-
-WAIT = "exec sleep 600"
 
 
 @pytest.fixture
@@ -30,22 +29,6 @@ def repository(repository: Path) -> Iterator[Path]:
     project = repository / ".git" / "conductor" / "tasks"
     for task in project.iterdir() if project.exists() else ():
         kit.conductor("stop", task.name, cwd=repository)
-
-
-def launch(repository: Path, script: str, *options: str, cwd: Path | None = None) -> Attempt:
-    """Spawn `prices` with a shell script as its agent; returns the attempt as it is on record then."""
-    done = kit.conductor("spawn", "prices", *options, "--", "sh", "-c", script, cwd=cwd or repository)
-    assert done.code == 0, done
-    return attempt_of(repository)
-
-
-def attempt_of(repository: Path) -> Attempt:
-    return tasks.record(repository, "prices").attempts[-1]
-
-
-def ended(repository: Path) -> Attempt:
-    """The attempt once its end is on record."""
-    return kit.until(lambda: attempt if (attempt := attempt_of(repository)).ended_at else None)  # type: ignore[return-value]
 
 
 def folder(repository: Path, attempt: Attempt) -> Path:
@@ -68,10 +51,6 @@ def process(attempt: Attempt) -> ProcessId:
 def file_of(worktree_file: Path) -> str:
     """What an agent wrote into a file, once it is there."""
     return kit.until(lambda: worktree_file.read_text() if worktree_file.exists() else "").strip()
-
-
-def worktree(repository: Path) -> Path:
-    return repository.parent / "acme.worktrees" / "prices"
 
 
 def test_an_agent_runs_detached_in_a_session_of_its_own_in_its_worktree(repository: Path) -> None:
@@ -121,20 +100,6 @@ def test_an_agent_is_given_its_prompt_and_its_output_is_kept_apart_and_private(r
     assert (place / "stderr.log").read_text() == "trouble\n"
     assert stat.S_IMODE((place / "stdout.log").stat().st_mode) == 0o600
     assert kit.conductor("log", "prices", "--stderr", cwd=repository).out == "trouble\n"
-
-
-def test_log_follows_until_the_agent_has_ended(repository: Path) -> None:
-    launch(repository, "echo one; until [ -e go ]; do sleep 0.02; done; echo two")
-    follower = subprocess.Popen(
-        [kit.console_script(), "log", "prices", "-f"], cwd=repository, stdout=subprocess.PIPE, text=True
-    )
-    with follower:
-        assert follower.stdout is not None
-        assert follower.stdout.readline() == "one\n"
-        (worktree(repository) / "go").touch()
-        assert follower.stdout.read() == "two\n"
-
-    assert follower.returncode == 0
 
 
 def test_an_exit_without_done_leaves_the_task_working(repository: Path) -> None:
@@ -387,16 +352,3 @@ def test_a_landing_does_not_take_the_worktree_from_under_an_agent_that_goes_on(r
     again = kit.conductor("merge", "prices", "--json", cwd=repository)
     assert again.document["cleanup"]["worktree_removed"] is True
     assert not Path(tasks.record(repository, "prices").worktree).exists()
-
-
-def test_following_a_log_ends_where_agent_and_supervisor_are_both_gone(repository: Path) -> None:
-    attempt = launch(repository, f"echo hello; {WAIT}")
-    assert attempt.supervisor is not None
-    assert attempt.process is not None
-    for process in (attempt.supervisor, attempt.process):
-        os.kill(process.pid, signal.SIGKILL)
-
-    followed = kit.conductor("log", "prices", "-f", cwd=repository)
-
-    assert (followed.code, followed.out) == (0, "hello\n")
-    assert attempt_of(repository).ended_at is None
