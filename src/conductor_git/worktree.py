@@ -69,16 +69,6 @@ def worktrees(git: Git) -> tuple[Worktree, ...]:
     return parse_list(git.run("worktree", "list", "--porcelain", "-z").fields)
 
 
-def git_dir_of(path: Path) -> Path | None:
-    """The git dir that the worktree at `path` names in its `.git` file; None where there is none."""
-    try:
-        text = durable.read_regular(path / ".git", 4096).decode("utf-8", "surrogateescape")
-    except OSError:
-        return None
-    label, _, value = text.strip().partition(": ")
-    return (path / value) if label == "gitdir" else None
-
-
 def registered_git_dir(layout: Layout, path: Path) -> Path | None:
     """The git dir under `worktrees/` whose registration points at `path`.
 
