@@ -176,6 +176,12 @@ class BusDamaged(ConductorError):
     code = "BUS_DAMAGED"
 
 
+class BusMoved(ConductorError):
+    """Somebody moved the bus to another backend. Facts: `url`, where it goes on."""
+
+    code = "BUS_MOVED"
+
+
 class TooLarge(ConductorError):
     code = "TOO_LARGE"
 

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Collection, Generator, Iterable
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from conductor_git.bus.stop import Stop
 from conductor_git.frames.decoder import Damage
 from conductor_git.message import Message
+
+Tell = Callable[[str], None]
+"""Where a follower says, once, what the person who watches should know."""
+
+
+def unheard(_: str) -> None:
+    """The `Tell` of those who do not listen."""
+
+
+class Spot(NamedTuple):
+    """Damage by the file that it is in; offset and length are bytes of that file."""
+
+    path: Path
+    damage: Damage
 
 
 class Report(NamedTuple):
@@ -14,25 +30,46 @@ class Report(NamedTuple):
     at the end of the bus, which the next writer moves to the quarantine."""
 
     messages: int = 0
+    segments: int = 0
     recovered: int = 0
     damaged: int = 0
-    damage: tuple[Damage, ...] = ()
+    damage: tuple[Spot, ...] = ()
     disordered: tuple[str, ...] = ()
     """The first ids that do not lie above the one before them."""
     torn: int | None = None
-    flush_failed: str | None = None
-    """What the failed flush said, since which the bus takes no message."""
+    halted: str | None = None
+    """Why the bus takes no message: what the failed flush said, or where the bus has moved."""
 
     @property
     def is_sound(self) -> bool:
-        return not (self.damaged or self.disordered or self.flush_failed)
+        return not (self.damaged or self.disordered or self.halted)
 
 
 class Bus(Protocol):
     """An append-only log of messages that many processes share."""
 
+    @property
+    def url(self) -> str:
+        """What names this bus to every command and tool: `file:/abs/path`, `sqlite:/abs/path`."""
+        ...
+
+    @property
+    def has_foreign_writers(self) -> bool:
+        """Whether other tools write to it by themselves, so that ids can be of any shape and in any order."""
+        ...
+
     def append(self, message: Message) -> str:
-        """Give `message` its id and time, store it, and return the id; on disk when this returns."""
+        """Give `message` its id and time, store it, and return the id; on disk when this returns.
+
+        Secrets that this process knows or that look like a provider's key are masked before anything is written.
+        """
+        ...
+
+    def adopt(self, messages: Iterable[Message]) -> int:
+        """Store messages of another bus as they are, ids kept and in their order; on disk when this returns. How many.
+
+        `BadInput` where one of our ids is not above the last one of this bus; what came before it is stored.
+        """
         ...
 
     def read(
@@ -45,6 +82,10 @@ class Bus(Protocol):
         """The messages after `since` (None: all), oldest first, at most `limit`; `UnknownCursor` at once."""
         ...
 
+    def get(self, msg_id: str) -> Message:
+        """The message with this id, or `UnknownCursor`."""
+        ...
+
     def tail(self, n: int, types: Collection[str] = (), task_id: str | None = None) -> list[Message]:
         """The last `n` messages that match, oldest first."""
         ...
@@ -54,11 +95,33 @@ class Bus(Protocol):
         since: str | None = None,
         types: Collection[str] = (),
         task_id: str | None = None,
-        stop: Callable[[], bool] = lambda: False,
+        stop: Stop | None = None,
+        tell: Tell = unheard,
     ) -> Generator[Message, None, None]:
-        """As `read`, and then every new message as it comes, until `stop()`."""
+        """As `read`, and then every new message as it comes, until `stop`. Sleeps while there is none.
+
+        Where the system does not tell of changes it looks now and then instead, and says so once through `tell`.
+        """
         ...
 
     def verify(self) -> Report:
         """Read everything and tell what is wrong with it; changes nothing."""
+        ...
+
+    def acknowledged(self, reader: str) -> str | None:
+        """The last message that `reader` has dealt with; None for one who never acknowledged any."""
+        ...
+
+    def acknowledge(self, reader: str, msg_id: str) -> str:
+        """Remember durably that `reader` has dealt with everything up to `msg_id`, and return the cursor in force.
+
+        A cursor never goes back; `UnknownCursor` for an id that is not on the bus.
+        """
+        ...
+
+    def hand_over(self, url: str, rest: Callable[[], None]) -> None:
+        """With all writers kept out: call `rest`, which takes what is left to take, and then send writers to `url`.
+
+        From then on every `append` is refused with `BusMoved`, whose fact `url` says where to go on.
+        """
         ...

@@ -1,0 +1,1 @@
+"""What every backend of the bus must do, run on each of them."""
