@@ -16,7 +16,8 @@ Timed = Callable[[], float]
 class Row:
     """One line of the table. `yardstick` and `ours` are seconds, one value a pair; the ratio is ours by yardstick.
 
-    With `per_second`, what counts is work done: `work` units in those seconds, and the ratio is that of throughputs.
+    With `work`, what counts is work done: that many units in those seconds, and the ratio is that of throughputs.
+    A row without `goal` and `limit_seconds` is shown for comparison.
     """
 
     number: str
@@ -25,6 +26,11 @@ class Row:
     ours: tuple[float, ...]
     goal: float | None = None
     work: int | None = None
+    limit_seconds: float | None = None
+    """What the median of ours may take, whatever the yardstick takes."""
+    note: str = ""
+    failure: str = ""
+    """What ours did not keep while it was measured, in a word or two: then no speed reaches a goal."""
 
     @property
     def ratio(self) -> float:
@@ -37,8 +43,16 @@ class Row:
     @property
     def is_reached(self) -> bool | None:
         """None where the row is shown for comparison, and has no goal."""
-        if self.goal is None:
+        if self.failure:
+            return False
+        if self.goal is None and self.limit_seconds is None:
             return None
+        return self._is_ratio_reached and (self.limit_seconds is None or median(self.ours) <= self.limit_seconds)
+
+    @property
+    def _is_ratio_reached(self) -> bool:
+        if self.goal is None:
+            return True
         return self.ratio >= self.goal if self.work is not None else self.ratio <= self.goal
 
     def document(self) -> dict[str, Any]:
@@ -50,7 +64,10 @@ class Row:
             "work": self.work,
             "ratio": self.ratio,
             "goal": self.goal,
+            "limit_seconds": self.limit_seconds,
             "reached": self.is_reached,
+            "failure": self.failure,
+            "note": self.note,
         }
 
 
@@ -61,6 +78,14 @@ def timed(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
+
+
+def repeated(work: Callable[[], object], times: int) -> float:
+    """The seconds of one call, where a single one is too short for the clock."""
+    start = time.perf_counter()
+    for _ in range(times):
+        work()
+    return (time.perf_counter() - start) / times
 
 
 def measured(

@@ -10,25 +10,42 @@ from typing import Final
 
 from benchmarks.pairs import Row
 
-HEADER: Final = ("#", "what", "yardstick", "ours", "ratio", "goal", "reached")
+HEADER: Final = ("#", "what", "yardstick", "ours", "ratio", "goal", "reached", "note")
 _BETWEEN: Final = re.compile(r"(<!-- benchmarks: begin -->\n).*?(<!-- benchmarks: end -->)", re.DOTALL)
 
 
 def cells(row: Row) -> tuple[str, ...]:
-    sign = "≥" if row.work is not None else "≤"
     reached = {True: "yes", False: "no", None: ""}[row.is_reached]
-    goal = "" if row.goal is None else f"{sign} {row.goal:g}"
-    return row.number, row.what, _shown(row.yardstick, row.work), _shown(row.ours, row.work), _ratio(row), goal, reached
+    return (
+        row.number,
+        row.what,
+        _shown(row.yardstick, row.work),
+        _shown(row.ours, row.work),
+        _ratio(row),
+        _goal(row),
+        row.failure.upper() or reached,
+        row.note,
+    )
 
 
 def _ratio(row: Row) -> str:
     return f"{row.ratio:.2f}" if row.ratio < 10 else f"{row.ratio:.1f}"
 
 
+def _goal(row: Row) -> str:
+    """The ratio that is aimed at, the time, or both."""
+    sign = "≥" if row.work is not None else "≤"
+    ratio = [] if row.goal is None else [f"{sign} {row.goal:g}"]
+    limit = [] if row.limit_seconds is None else [f"≤ {row.limit_seconds * 1000:g} ms"]
+    return " and ".join(ratio + limit)
+
+
 def _shown(seconds: Sequence[float], work: int | None) -> str:
     middle = median(seconds)
     if work is not None:
         return f"{work / middle:,.0f}/s"
+    if middle < 0.001:
+        return f"{middle * 1_000_000:.1f} µs"
     return f"{middle * 1000:.1f} ms" if middle < 1 else f"{middle:.2f} s"
 
 

@@ -132,6 +132,16 @@ def make_directory(path: Path) -> None:
             flush_directory(directory.parent)
 
 
+def rename(path: Path, new: Path) -> None:
+    """Rename `path` within its directory, durably; a crash leaves the old name or the new one.
+
+    What has the name `new` already would be lost: call it with the lock held under which such names are given.
+    """
+    with _unwritable(path):
+        os.rename(path, new)
+        flush_directory(path.parent)
+
+
 def remove(path: Path) -> None:
     """Remove the file `path` if it is there; durably gone when this returns."""
     with _unwritable(path):

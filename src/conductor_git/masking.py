@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 
 MASK: Final = "[masked]"
@@ -27,10 +28,16 @@ _KNOWN: Final = re.compile(
 
 def mask(text: str, secrets: Iterable[str] = ()) -> str:
     """`text` with every one of `secrets` and everything that looks like a provider's key replaced by `MASK`."""
-    longest_first = sorted({secret for secret in secrets if len(secret) >= SHORTEST_SECRET}, key=len, reverse=True)
-    if longest_first:
-        text = re.sub("|".join(map(re.escape, longest_first)), MASK, text)
+    given = _any_of(tuple(secrets))
+    if given is not None:
+        text = given.sub(MASK, text)
     return _KNOWN.sub(lambda found: (found["scheme"] or "") + MASK, text)
+
+
+@lru_cache(maxsize=8)
+def _any_of(secrets: tuple[str, ...]) -> re.Pattern[str] | None:
+    longest_first = sorted({secret for secret in secrets if len(secret) >= SHORTEST_SECRET}, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
 
 def mask_bytes(data: bytes, secrets: Iterable[str] = ()) -> bytes:

@@ -157,10 +157,10 @@ def test_a_failed_flush_is_reported_once_and_then_every_writer_is_refused(
             writer.append(FACT)
         assert refused.value.hint == "conductor-git bus verify"
     assert bus.path.read_bytes() == before
-    assert "Input/output error" in (bus.verify().flush_failed or "")
+    assert "Input/output error" in (bus.verify().halted or "")
     assert not bus.verify().is_sound
 
-    bus.forget_flush_failure()
+    bus.halt.lift()
     bus.append(FACT)
     assert bus.verify().is_sound
 

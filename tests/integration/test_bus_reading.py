@@ -14,7 +14,8 @@ import pytest
 
 from conductor_git import durable
 from conductor_git.bus.file import FileBus
-from conductor_git.errors import BusDamaged, UnknownCursor
+from conductor_git.bus.stop import Stop
+from conductor_git.errors import UnknownCursor
 from conductor_git.frames.frame import encode
 from conductor_git.message import Message, Parent, make_msg_id
 from tests.integration.buses import FACT, NOON, WRITER, filled, numbered, python
@@ -166,22 +167,24 @@ def test_follow_delivers_what_another_process_appends_after_the_cursor(bus: File
 
 
 def test_follow_waits_for_a_bus_that_is_not_there_yet(bus: FileBus) -> None:
-    asked: list[int] = []
+    with closing_follow(bus) as messages:
+        writer = python(WRITER, bus.path, "writer", 1)
 
-    def stop() -> bool:
-        asked.append(1)
-        if len(asked) == 2:
-            bus.append(FACT)
-        return False
-
-    assert next(bus.follow(stop=stop)).body == FACT.body
+        assert next(messages).task_id == "writer"
+        writer.communicate()
 
 
-def test_follow_ends_when_it_is_told_to(bus: FileBus) -> None:
+def test_follow_ends_when_it_is_told_to_and_when_its_time_is_over(bus: FileBus) -> None:
     bus.append(FACT)
-    answers = iter([False, False, False, True])
+    found = []
+    with Stop() as stop:
+        for message in bus.follow(stop=stop):
+            found.append(message.body)
+            stop.set()
 
-    assert [message.body for message in bus.follow(stop=lambda: next(answers))] == [FACT.body]
+    assert found == [FACT.body]
+    with Stop(seconds=0.01) as soon:
+        assert [message.body for message in bus.follow(stop=soon)] == [FACT.body]
 
 
 def test_follow_passes_over_a_tail_that_was_torn_and_replaced_by_one_as_long(bus: FileBus) -> None:
@@ -197,13 +200,29 @@ def test_follow_passes_over_a_tail_that_was_torn_and_replaced_by_one_as_long(bus
         assert next(messages).body == f"good {10**9}"
 
 
-def test_follow_says_so_when_the_file_is_replaced_under_it(bus: FileBus) -> None:
-    bus.append(FACT)
-    with closing_follow(bus) as messages:
-        next(messages)
-        durable.replace(bus.path, b"")
-        with pytest.raises(BusDamaged, match="replaced"):
-            next(messages)
+@pytest.mark.parametrize("how", ["replaced", "cut", "cut and written anew", "removed"])
+def test_follow_goes_on_with_what_is_new_when_the_file_is_changed_by_hand_and_says_so_once(
+    bus: FileBus, how: str
+) -> None:
+    bus.append(FACT._replace(body="first"))
+    bus.append(FACT._replace(body="second"))
+    first = bus.path.read_bytes()[: bus.path.read_bytes().index(b"second")].rpartition(b"---\nmsg_id")[0]
+    told: list[str] = []
+    with closing(bus.follow(tell=told.append)) as messages:
+        assert [next(messages).body, next(messages).body] == ["first", "second"]
+        if how == "removed":
+            bus.path.unlink()
+        elif how == "replaced":
+            durable.replace(bus.path, first)
+        else:
+            bus.path.write_bytes(first if how == "cut" else b"")
+        bus.append(FACT._replace(body="third" if how == "cut" else "as long as what had been there before" * 9))
+        assert next(messages).body.startswith("third" if how == "cut" else "as long")
+        bus.append(FACT._replace(body="fourth"))
+        assert next(messages).body == "fourth"
+
+    assert len(told) == 1
+    assert "by hand" in told[0]
 
 
 def test_a_writer_that_waited_on_a_file_that_was_replaced_writes_to_the_new_one(
@@ -238,7 +257,8 @@ def test_damage_in_the_middle_hides_one_message_and_verify_names_the_place(bus: 
     assert [message._replace(recovered=False) for message in found] == messages[:1000] + messages[1001:]
     assert [message.msg_id for message in found if message.recovered] == [messages[1001].msg_id]
     assert (report.messages, report.recovered, report.damaged, report.torn) == (1999, 1, 1, None)
-    assert report.damage[0].offset < place < report.damage[0].offset + report.damage[0].length
+    (_, spot), *_ = report.damage
+    assert spot.offset < place < spot.offset + spot.length
     assert not report.is_sound
     assert list(bus.read(since=messages[1001].msg_id)) == messages[1002:]
     with pytest.raises(UnknownCursor):

@@ -69,7 +69,7 @@ TREES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
     max_leaves=5,
 )
-HEADER_KEYS = set("msg_id ts type project_id task_id run_id parents attachment_path meta length crc".split())
+HEADER_KEYS = set("msg_id ts type project_id task_id run_id parents attachment_path meta recovered length crc".split())
 NEW_KEYS = KEYS.filter(lambda key: key not in HEADER_KEYS)
 MESSAGES = st.builds(
     Message,
@@ -84,7 +84,7 @@ MESSAGES = st.builds(
     msg_id=st.just(ID),
     ts=st.just("2026-11-20T11:35:02.123456789Z"),
     extra=st.dictionaries(NEW_KEYS, TREES, max_size=2),
-    recovered=st.just(False),
+    recovered=st.booleans(),
 )
 
 

@@ -96,7 +96,7 @@ class Bus(Protocol):
         types: Collection[str] = (),
         task_id: str | None = None,
         stop: Stop | None = None,
-        tell: Tell = unheard,
+        tell: Tell | None = None,
     ) -> Generator[Message, None, None]:
         """As `read`, and then every new message as it comes, until `stop`. Sleeps while there is none.
 

@@ -46,7 +46,15 @@ def _flag(name: str) -> Option:
 
 
 _JSON: Final = {"--json": _flag("as_json")}
-_MESSAGES: Final = {"--type": Option("kinds", many=True), "--task": Option("task"), "--bus": Option("bus"), **_JSON}
+_BUS: Final = {"--bus": Option("bus"), **_JSON}
+_READER: Final = {"--as": Option("reader"), "--ack": _flag("ack")}
+_MESSAGES: Final = {
+    "--since": Option("since"),
+    "--type": Option("kinds", many=True),
+    "--task": Option("task"),
+    **_READER,
+    **_BUS,
+}
 
 TABLE: Final[Mapping[tuple[str, ...], Plain]] = {
     ("heartbeat",): Plain("worker_actions", "heartbeat", {"--note": Option("note"), **_JSON}, "task"),
@@ -61,17 +69,18 @@ TABLE: Final[Mapping[tuple[str, ...], Plain]] = {
             "--meta": Option("meta", many=True),
             "--attach": Option("attach"),
             "--link": Option("links", many=True),
-            "--bus": Option("bus"),
-            **_JSON,
+            **_BUS,
         },
         "body",
     ),
     ("bus", "read"): Plain(
         "messages",
         "read",
-        {"--since": Option("since"), "--tail": Option("tail", _number), "--limit": Option("limit", _number)}
+        {"--tail": Option("tail", _number), "--limit": Option("limit", _number), "--thread": Option("thread")}
         | _MESSAGES,
     ),
+    ("bus", "follow"): Plain("messages", "follow", _MESSAGES),
+    ("bus", "ack"): Plain("messages", "acknowledge", {"--as": Option("reader"), **_BUS}, "message", is_required=True),
     ("status",): Plain(
         "views",
         "status",

@@ -5,37 +5,59 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from conductor_git.bus.file import FileBus
-from conductor_git.cli.output import document, say
+from conductor_git.bus.address import Address, parse_address
+from conductor_git.bus.address import open_bus as bus_at
+from conductor_git.cli.output import document, narrate, say
 from conductor_git.context import WorkerContext
 from conductor_git.environment import inherited, variable
-from conductor_git.errors import BadInput, NoContext, NotARepository
+from conductor_git.errors import BadInput, NoContext, NotARepository, TooLarge, UnknownCursor
 from conductor_git.gitdir import common_dir_of
 from conductor_git.identity import find_context
 from conductor_git.layout import Layout
-from conductor_git.masking import mask, secret_values
-from conductor_git.message import COORDINATOR_TYPES, Message, Parent
+from conductor_git.message import COORDINATOR_TYPES, MAX_BODY, Message, Parent, check_message
 from conductor_git.names import RunId, TaskId, parse_task_id
+
+if TYPE_CHECKING:
+    from conductor_git.bus.base import Bus
 
 DEFAULT_TYPE: Final = "FACT"
 
 
-def open_bus(named: str | None) -> tuple[FileBus, WorkerContext | None]:
-    """The bus that `--bus` names, or the one of the project here, with the worker's context where there is one."""
+class Opened(NamedTuple):
+    """A bus, and the worker in whose worktree the command runs, where it is one and the bus is the project's."""
+
+    bus: Bus
+    context: WorkerContext | None = None
+
+
+def open_bus(named: str | None) -> Opened:
+    """The bus that `--bus` names, or the one of the project here."""
     if named is not None:
-        return FileBus(Path(named.removeprefix("file:"))), None
+        return Opened(_named(parse_address(named)))
     try:
         context = find_context(Path.cwd(), inherited()).context
     except NoContext:
-        common = common_dir_of(Path.cwd())
-        if common is None:
-            raise NotARepository(
-                f"{Path.cwd()} is not inside a git repository", hint="conductor-git bus read --bus PATH"
-            ) from None
-        return FileBus(Layout(common).bus), None
-    return FileBus(Path(context.bus.removeprefix("file:"))), context
+        return Opened(project_bus(state_dir_here()))
+    return Opened(project_bus(context.state_dir), context)
+
+
+def project_bus(state_dir: Path) -> Bus:
+    """The bus of the project whose state directory this is."""
+    return bus_at(Address("file", Layout(state_dir.parent).bus))
+
+
+def state_dir_here() -> Path:
+    """The state directory of the repository around the current directory."""
+    common = common_dir_of(Path.cwd())
+    if common is None:
+        raise NotARepository(f"{Path.cwd()} is not inside a git repository", hint="conductor-git bus read --bus PATH")
+    return Layout(common).state_dir
+
+
+def _named(address: Address) -> Bus:
+    return bus_at(address)
 
 
 def post(  # noqa: PLR0913 - one parameter an option
@@ -58,18 +80,22 @@ def post(  # noqa: PLR0913 - one parameter an option
     log, context = open_bus(bus)
     message = Message(
         type=kind,
-        body=mask(_body(body), secret_values(inherited())),
+        body=_body(body),
         project_id=context.project_id if context else None,
         task_id=_task(task, context),
         run_id=_run_id(),
         parents=tuple(map(_parent, parents)),
-        attachment_path=attach,
         meta=dict(map(_pair, meta)),
         extra={"links": list(links)} if links else {},
     )
+    if attach is not None:
+        message = _with_file(message, Path(attach), log)
+    unknown = [parent.msg_id for parent in message.parents if not _is_there(log, parent)]
     msg_id = log.append(message)
+    for parent in unknown:
+        narrate("▲", f"{parent} is not on this bus; the message was posted all the same")
     if as_json:
-        document(msg_id=msg_id)
+        document(msg_id=msg_id, attachment_path=message.attachment_path, unknown_parents=unknown)
     else:
         say(msg_id)
 
@@ -79,7 +105,44 @@ def _body(body: str | None) -> str:
         return body
     if body is None and sys.stdin.isatty():
         raise BadInput("no message was given", hint="conductor-git bus post 'what happened'")
-    return sys.stdin.read().removesuffix("\n")
+    return _text_of(sys.stdin.buffer.read(MAX_BODY + 2))
+
+
+def _text_of(data: bytes) -> str:
+    """Standard input as a body; the newline that ends its last line is not part of it."""
+    data = data.removesuffix(b"\n")
+    if len(data) > MAX_BODY:
+        raise TooLarge(
+            f"a message body holds at most {MAX_BODY} bytes, and standard input has more",
+            hint="write it to a file and attach that: conductor-git bus post --attach PATH",
+            limit=MAX_BODY,
+        )
+    try:
+        return data.decode()
+    except UnicodeDecodeError as bad:
+        raise BadInput(
+            f"standard input is not UTF-8: byte 0x{data[bad.start]:02x} at offset {bad.start}",
+            hint="attach it as a file: conductor-git bus post --attach PATH 'what it is'",
+            offset=bad.start,
+        ) from bad
+
+
+def _with_file(message: Message, path: Path, log: Bus) -> Message:
+    """`message` with a copy of the file `path` beside the bus; made once nothing else is left to refuse."""
+    from conductor_git.bus.attachment import attach
+
+    check_message(message)
+    attached = attach(path, parse_address(log.url).path.parent)
+    extra = {**message.extra, "attachment": attached.facts}
+    return message._replace(attachment_path=attached.attachment_path, extra=extra)
+
+
+def _is_there(log: Bus, parent: Parent) -> bool:
+    try:
+        log.get(parent.msg_id)
+    except UnknownCursor:
+        return False
+    return True
 
 
 def _task(named: str | None, context: WorkerContext | None) -> TaskId | None:
@@ -95,6 +158,8 @@ def _run_id() -> RunId | None:
 
 def _parent(text: str) -> Parent:
     msg_id, _, kind = text.partition(":")
+    if not msg_id:
+        raise BadInput(f"{text!r} is not ID or ID:KIND", hint="conductor-git bus post --parent MSG-…:answers 'text'")
     return Parent(msg_id, kind or None)
 
 

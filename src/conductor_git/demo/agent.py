@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import re
 import sys
-import time
 from pathlib import Path
 from typing import Any, Final
 
 from conductor_git import process
 from conductor_git.bus.file import FileBus
+from conductor_git.bus.stop import Stop
 from conductor_git.demo.story import Part, part
 from conductor_git.environment import inherited
 from conductor_git.errors import AgentFailed, ConductorError
@@ -40,17 +40,17 @@ def main() -> None:
 
 def listen(work: Part, bus: FileBus, since: str) -> None:
     """Do what the bus brings for this task, until it has landed."""
-    end = time.monotonic() + _SECONDS
     types = ("REVIEW", "BOUNCED", "LANDED")
-    for message in bus.follow(since, types, work.task_id, stop=lambda: time.monotonic() > end):
-        match message:
-            case Message(type="LANDED"):
-                print("landed; there is nothing left to do", flush=True)
-                return
-            case Message(type="BOUNCED"):
-                resolve(work)
-            case Message(type="REVIEW", meta={"verdict": "request_changes"}):
-                mend(work)
+    with Stop(_SECONDS) as stop:
+        for message in bus.follow(since, types, work.task_id, stop=stop):
+            match message:
+                case Message(type="LANDED"):
+                    print("landed; there is nothing left to do", flush=True)
+                    return
+                case Message(type="BOUNCED"):
+                    resolve(work)
+                case Message(type="REVIEW", meta={"verdict": "request_changes"}):
+                    mend(work)
     raise AgentFailed(f"nothing came of {work.task_id} in {_SECONDS} s", hint=f"conductor-git show {work.task_id}")
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from conductor_git import process
+from conductor_git.bus.stop import Stop
 from conductor_git.demo import scratch as scratches
 from conductor_git.demo import story
 from conductor_git.demo.scratch import PYTHON, Scratch
@@ -147,17 +148,17 @@ class Play:
 
         Goes on from the last message heard. A task that fails, or too long a silence, ends the play.
         """
-        end = time.monotonic() + _SECONDS
-        for message in self.project.bus.follow(self.seen, stop=lambda: time.monotonic() > end):
-            self.seen = message.msg_id
-            if message.task_id not in task_ids:
-                continue
-            self.audience.heard(message)
-            match message.meta if message.type == "STATE" else {}:
-                case {"event": Event.DONE}:
-                    return message.task_id
-                case {"to": State.FAILED}:
-                    raise self._failed(message.task_id, message.body)
+        with Stop(_SECONDS) as stop:
+            for message in self.project.bus.follow(self.seen, stop=stop):
+                self.seen = message.msg_id
+                if message.task_id not in task_ids:
+                    continue
+                self.audience.heard(message)
+                match message.meta if message.type == "STATE" else {}:
+                    case {"event": Event.DONE}:
+                        return message.task_id
+                    case {"to": State.FAILED}:
+                        raise self._failed(message.task_id, message.body)
         raise DemoFailed(f"nothing came of {', '.join(task_ids)} in {_SECONDS:g} s", hint="conductor-git demo --keep")
 
     def _failed(self, task_id: str, why: str) -> DemoFailed:

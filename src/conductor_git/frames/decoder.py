@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from binascii import crc32
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from conductor_git.frames.fields import BadHeader, fast_header, message_of, read_fast, read_header
@@ -47,12 +48,19 @@ class Decoded(NamedTuple):
     searching: bool
 
 
-def decode(window: bytes, base: int, *, at_end: bool, searching: bool = False) -> Decoded:
+def _nothing() -> int:
+    return 0
+
+
+def decode(
+    window: bytes, base: int, *, at_end: bool, searching: bool = False, before: Callable[[], int] = _nothing
+) -> Decoded:
     """The messages in `window`, which lies at `base` in the file and begins where a frame may begin.
 
-    `at_end` says that the file ends with it. `searching` goes on with a search that an earlier window left.
+    `at_end` says that the file ends with it. `searching` goes on with a search that an earlier window left. `before`
+    tells how many bytes of the bus lie in older files: the id of a legacy line is its place in all of them.
     """
-    return _Decoder(window, base, at_end, searching).run()
+    return _Decoder(window, base, at_end, searching, before).run()
 
 
 def _sums_up(match: re.Match[bytes], stored: bytes) -> bool:
@@ -68,8 +76,8 @@ class _Torn(Exception):
 
 
 class _Decoder:
-    def __init__(self, window: bytes, base: int, at_end: bool, searching: bool) -> None:
-        self.window, self.base, self.at_end, self.searching = window, base, at_end, searching
+    def __init__(self, window: bytes, base: int, at_end: bool, searching: bool, before: Callable[[], int]) -> None:
+        self.window, self.base, self.at_end, self.searching, self.before = window, base, at_end, searching, before
         self.items: list[Message | Damage] = []
         self.position = 0
         self.found_by_search = False
@@ -180,7 +188,7 @@ class _Decoder:
             end = len(self.window)
         legacy = _LEGACY.match(self.window, position, end)
         if legacy and legacy[4]:
-            self.items.append(_legacy_message(legacy, self.base + position))
+            self.items.append(_legacy_message(legacy, self.before() + self.base + position))
             self.position = end
         elif _OPENING.match(self.window, end):
             # Three dashes right under stray text can be the end of a header whose beginning is lost.

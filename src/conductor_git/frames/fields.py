@@ -100,6 +100,7 @@ def message_of(fields: Mapping[str, object], body: str) -> Message:
         meta=_read_meta(rest.pop("meta", None)),
         msg_id=msg_id,
         ts=_string(rest, "ts") or "",
+        recovered=rest.pop("recovered", None) == "true",
         extra=rest,
     )
 

@@ -23,7 +23,7 @@ _ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\
 _plain: Final = re.compile(PLAIN, re.ASCII)
 _MAX_KEY: Final = 128
 _MAX_DEPTH: Final = 6
-_OURS: Final = frozenset("msg_id ts type project_id task_id run_id parents attachment_path meta length crc".split())
+_OURS: Final = frozenset("msg_id ts type project_id task_id run_id parents attachment_path meta recovered length crc".split())
 _ROOM: Final = 256
 """What msg_id, ts and crc may need of the header's limit."""
 
@@ -75,6 +75,9 @@ def _lines(message: Message) -> Iterator[str]:
         if key in _OURS:
             raise BadInput(f"{key} is a key of the message itself", hint="choose another name")
         yield f"{_key(key)}: {flow(value, 1)}\n"
+    if message.recovered:
+        # It was found past damage on the bus that it was copied from, and stays marked.
+        yield f"recovered: {scalar('true')}\n"
 
 
 def _parent_lines(parent: Parent) -> str:

@@ -32,7 +32,7 @@ def end(fd: int, size: int) -> End:
 
 def _looked_for(fd: int, size: int) -> End:
     """The same from ever longer ends of the file; the decoder is imported only where the short look does not do."""
-    from conductor_git.bus.scan import starts
+    from conductor_git.bus.segments.scan import starts
 
     known = End("", None, parted=False)
     for start in starts(fd, size):
@@ -43,7 +43,7 @@ def _looked_for(fd: int, size: int) -> End:
 
 
 def _end_from(fd: int, start: int, size: int) -> End:
-    from conductor_git.bus.scan import Place, next_place, windows
+    from conductor_git.bus.segments.scan import Place, next_place, windows
 
     newest, place = "", Place(start)
     for where, found in windows(fd, place):

@@ -1,0 +1,159 @@
+"""A place on the bus that moves on through its files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from conductor_git.bus.segments.listing import (
+    Files,
+    Segment,
+    bytes_of,
+    closed_segments,
+    files,
+    inode_at,
+    inode_of,
+    open_segment,
+)
+from conductor_git.bus.segments.locate import Found, anywhere, in_order, near_end
+from conductor_git.bus.segments.scan import Place, next_place, windows
+from conductor_git.errors import BusDamaged, UnknownCursor
+from conductor_git.message import Message, id_key
+
+_REMEMBERED: Final = 256
+
+
+class Walk:
+    """A reader's place: a file of the bus, held open, and an offset in it. Rotation renames the file under it."""
+
+    def __init__(self, bus: Path, *, remembers: bool = False) -> None:
+        self._bus = bus
+        self._remembers = remembers
+        """Whether it notes what lies before its place, by which `restart` sees that the file was cut and rewritten."""
+        self._fd: int | None = None
+        self._segment: Segment | None = None
+        """What the file is known as where it was closed already when it was opened."""
+        self._before: int | None = None
+        self._passed = b""
+        self.place = Place()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
+        self._take(None)
+
+    def start(self) -> None:
+        """Go to the beginning of the oldest file."""
+        with files(self._bus) as known:
+            self._enter(known, 0)
+
+    def find(self, msg_id: str) -> Found:
+        """Go to the message, or `UnknownCursor`; in the file that is written to it is found without a listing."""
+        fd = open_segment(self._bus)
+        found = None if fd is None else near_end(fd, os.fstat(fd).st_size, msg_id)
+        self._take(fd)
+        if found is None:
+            with files(self._bus) as known:
+                found = self._search(known, msg_id)
+        self.place = found.place
+        return found
+
+    def fresh(self) -> Iterator[Message]:
+        """The messages from the place to the present end of the file; the place moves with them."""
+        if self._fd is None:
+            return
+        for where, found in windows(self._fd, self.place, self.before):
+            after = next_place(where, found)
+            if self._remembers:
+                # Before anything is given away: by the time that somebody asks for more, it may have been cut.
+                self._passed = self._just_before(after)
+            yield from (item for item in found.items if isinstance(item, Message))
+            self.place = after
+
+    def next_file(self) -> bool:
+        """Go to the file that follows, from the end of one that was closed; False where there is none yet."""
+        if self._fd is None:
+            self.start()
+            return self._fd is not None
+        if inode_at(self._bus) == inode_of(self._fd):
+            return False
+        with files(self._bus) as known:
+            mine = self._index(known.closed)
+            if mine is None or (mine + 1 == len(known.closed) and known.current is None):
+                return False
+            self._enter(known, mine + 1)
+        return True
+
+    def restart(self) -> bool:
+        """Go to the beginning of the file that is written to, if somebody cut or replaced it by hand."""
+        if self._fd is None:
+            return False
+        is_current = inode_at(self._bus) == inode_of(self._fd)
+        if is_current and self._just_before(self.place) == self._passed:
+            return False
+        with files(self._bus) as known:
+            if known.current is None or (not is_current and self._index(known.closed) is not None):
+                return False
+            self._enter(known, len(known.closed))
+        return True
+
+    def before(self) -> int:
+        """The bytes of the bus in older files than this."""
+        if self._before is None:
+            closed = closed_segments(self._bus)
+            mine = self._index(closed)
+            self._before = bytes_of(closed[:mine])
+        return self._before
+
+    def _search(self, known: Files, msg_id: str) -> Found:
+        for number in self._likely(known, msg_id):
+            self._enter(known, number)
+            if self._fd is not None and (found := in_order(self._fd, os.fstat(self._fd).st_size, msg_id)) is not None:
+                return found
+        for number in range(len(known.closed) + 1):
+            self._enter(known, number)
+            if self._fd is not None and (found := anywhere(self._fd, msg_id, self.before)) is not None:
+                return found
+        hint = "conductor-git bus read --tail 10"
+        raise UnknownCursor(f"{self._bus} has no message {msg_id!r}", hint=hint, cursor=msg_id)
+
+    def _likely(self, known: Files, msg_id: str) -> list[int]:
+        """Where the message is if ids rise: the last segment that begins at or before it, or the file after all."""
+        begun = sum(id_key(segment.first_id) <= id_key(msg_id) for segment in known.closed)
+        last = len(known.closed)
+        return [last, begun - 1] if begun == last and begun else [begun - 1] if begun else [last]
+
+    def _enter(self, known: Files, number: int) -> None:
+        """Open the file by its number, at its beginning; after the closed ones comes the one written to."""
+        if number == len(known.closed):
+            self._take(None if known.current is None else os.dup(known.current))
+            return
+        segment = known.closed[number]
+        fd = open_segment(segment.path)
+        if fd is None:
+            raise BusDamaged(
+                f"{segment.path} went away while it was read", hint="conductor-git bus verify", path=str(segment.path)
+            )
+        self._take(fd, segment)
+
+    def _take(self, fd: int | None, segment: Segment | None = None) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+        self._fd, self._segment, self._before, self._passed, self.place = fd, segment, None, b"", Place()
+
+    def _index(self, closed: list[Segment]) -> int | None:
+        """The number of this file among the closed ones; None where it is not one of them."""
+        if self._segment is not None:
+            return next((number for number, segment in enumerate(closed) if segment == self._segment), None)
+        mine = inode_of(self._fd)
+        newest_first = reversed(list(enumerate(closed)))
+        return next((number for number, segment in newest_first if inode_at(segment.path) == mine), None)
+
+    def _just_before(self, place: Place) -> bytes:
+        assert self._fd is not None
+        start = max(0, place.offset - _REMEMBERED)
+        return os.pread(self._fd, place.offset - start, start)

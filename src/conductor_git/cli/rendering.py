@@ -1,0 +1,268 @@
+"""How a message looks: one line of plain text and what hangs below it, or in colour for people at a terminal.
+
+Nothing of a message is obeyed by a terminal, and no line of it can be taken for the head of another message.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from binascii import crc32
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Final, NamedTuple, TextIO
+
+from conductor_git.cli.output import in_colour, printable, symbol_colour
+from conductor_git.cli.wrapping import beginning, fitting, wrapped
+from conductor_git.environment import variable
+from conductor_git.message import COORDINATOR_TYPES, Message, Parent
+
+Find = Callable[[str], Message | None]
+"""Looks up the message that another one answers."""
+Render = Callable[[Message, Sequence[str]], str]
+"""A message as text, with the ids of the messages that it hangs below in its conversation."""
+
+STATES: Final[Mapping[str, str]] = {
+    "ASSIGNED": "0",
+    "WORKING": "36",
+    "IN_REVIEW": "33",
+    "APPROVED": "32",
+    "COMPLETED": "1;32",
+    "FAILED": "31",
+    "CANCELLED": "2",
+}
+"""The colours of the states of a task."""
+_SYMBOLS: Final = {
+    "BOUNCED": "▲",
+    "ERROR": "✗",
+    "ISSUE": "▲",
+    "LANDED": "✓",
+    "PROGRESS": "◎",
+    "RUN_CRASH": "✗",
+    "RUN_START": "◎",
+    "RUN_STOP": "○",
+}
+_COLOURS: Final = {"DECISION": "1;35", "LANDED": "1;32", "QUESTION": "1;35", "STATE": "2", "USER": "1"}
+_TASKS: Final = (29, 32, 64, 66, 98, 133, 136, 137, 166, 168)
+"""Of the 256 colours, ten that are told apart and can be read on a dark ground and on a light one."""
+
+_CLOCK: Final = "--:--:--"
+_STATE: Final = re.compile(rf"\b(?:{'|'.join(STATES)})\b")
+_TYPE_WIDTH: Final = 9
+_LEAST_TEXT: Final = 32
+_DEEPEST: Final = 8
+_REMEMBERED: Final = 1024
+_QUOTED: Final = 160
+
+
+class Local(NamedTuple):
+    """When a message was posted, by the clock of whoever reads it."""
+
+    day: str
+    clock: str
+    name: str
+    """The day in words."""
+
+
+def renderer(stream: TextIO, find: Find) -> Render:
+    """What messages look like on `stream`: in colour on a terminal that has them, else plain."""
+    return Viewer(stream, find).rendered if in_colour(stream) else Plain(find).rendered
+
+
+def brief(message: Message) -> str:
+    """A message within another text: time, type, task and what it says, further lines hanging below."""
+    first, *rest = _body(message)
+    head = f"{_local(message.ts).clock}  {_word(message.type):9}  {_word(message.task_id or '-'):8}  {first}"
+    return "\n".join([head.rstrip(), *(f"          {line}".rstrip() for line in rest)])
+
+
+class Plain:
+    """For pipes, files and people without colours: day, time, type, task and text on one line, the rest below it."""
+
+    def __init__(self, find: Find) -> None:
+        self._known = _Known(find)
+
+    def rendered(self, message: Message, above: Sequence[str] = ()) -> str:
+        at, (first, *rest) = _local(message.ts), _body(message)
+        mark = "  " * (len(above) - 1) + "↳ " if above else ""
+        mark += "[recovered] " if message.recovered else ""
+        head = f"{at.day} {at.clock}  {_word(message.type):9}  {_word(message.task_id or '-'):12}  {mark}{first}"
+        more = [*rest, *(f"{symbol} {text}" for symbol, text in _trailers(message, self._known, above))]
+        self._known.add(message)
+        return "\n".join([head.rstrip(), *(f"    {line}".rstrip() for line in more)])
+
+
+class Viewer:
+    """For people at a terminal: columns that stay where they are, a colour for each task, text wrapped to the width."""
+
+    def __init__(self, stream: TextIO, find: Find) -> None:
+        self._stream = stream
+        self._known = _Known(find)
+        self._day = _today()
+
+    def rendered(self, message: Message, above: Sequence[str] = ()) -> str:
+        """The lines of one message, after a line for the day where it is another one than before."""
+        width = _width(self._stream)
+        at = _local(message.ts)
+        lines = [*self._day_line(at, width), *self._block(message, at, above, width)]
+        self._known.add(message)
+        return "\n".join(lines)
+
+    def _day_line(self, at: Local, width: int) -> Iterator[str]:
+        if at.day != self._day and at.name:
+            self._day = at.day
+            yield _painted(f"── {at.name} {'─' * (width - len(at.name) - 5)}", "2")
+
+    def _block(self, message: Message, at: Local, above: Sequence[str], width: int) -> Iterator[str]:
+        task, depth = max(8, min(20, width // 6)), min(len(above), _DEEPEST)
+        head = self._head(message, at, task)
+        margin = 8 + 2 + 2 + _TYPE_WIDTH + 2 + task + 2 + 2 * depth
+        if width - margin < _LEAST_TEXT:
+            margin = 10 + 2 * depth
+            yield head
+            head = " " * margin
+        elif depth:
+            head += "  " * (depth - 1) + _painted("↳ ", "2")
+        rows = list(self._rows(message, above, width - margin))
+        yield f"{head}{rows[0]}".rstrip()
+        yield from (f"{' ' * margin}{row}".rstrip() for row in rows[1:])
+
+    def _head(self, message: Message, at: Local, task_width: int) -> str:
+        symbol, colour = _look(message)
+        kind = fitting(_word(message.type), _TYPE_WIDTH)
+        task = _word(message.task_id or "-")
+        shown = _painted(fitting(task, task_width), _task_colour(task))
+        return f"{_painted(at.clock, '2')}  {_painted(f'{symbol} {kind}', colour)}  {shown}  "
+
+    def _rows(self, message: Message, above: Sequence[str], width: int) -> Iterator[str]:
+        paint = _state_line if message.type == "STATE" else str
+        first, *rest = _body(message)
+        if message.recovered:
+            first = f"[recovered] {first}"
+        for number, line in enumerate([first, *rest]):
+            for row in wrapped(line.expandtabs(4), width):
+                yield _marked(row) if message.recovered else paint(row) if number == 0 else row
+        for symbol, text in _trailers(message, self._known, above):
+            yield from (_painted(row, "2") for row in wrapped(f"{symbol} {text}", width))
+
+
+class _Known:
+    """The last messages that were shown, for those that answer them; older ones are looked up."""
+
+    def __init__(self, find: Find) -> None:
+        self._find = find
+        self._shown: dict[str, tuple[str, str, str]] = {}
+
+    def add(self, message: Message) -> None:
+        first = _body(message._replace(body=message.body[:_QUOTED]))[0]
+        self._shown[message.msg_id] = (_local(message.ts).clock, message.task_id or "", first)
+        if len(self._shown) > _REMEMBERED:
+            del self._shown[next(iter(self._shown))]
+
+    def reference(self, parent: Parent) -> str:
+        """A message by its time, its task and how it begins; by its id where the bus does not have it."""
+        if parent.msg_id not in self._shown and (found := self._find(parent.msg_id)) is not None:
+            self.add(found)
+        said = f"{_word(parent.kind or 'answers')} "
+        if parent.msg_id not in self._shown:
+            return said + f"{_word(parent.msg_id)}, which is not on this bus"
+        clock, task, first = self._shown[parent.msg_id]
+        return said + " ".join(filter(None, (clock, _word(task), beginning(first, 40))))
+
+
+def _trailers(message: Message, known: _Known, above: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """What hangs below the text, a symbol and words each: whom it answers, what goes with it, what programs read."""
+    for parent in message.parents:
+        if parent.msg_id not in above[-1:]:
+            yield "↳", known.reference(parent)
+    if message.attachment_path is not None:
+        yield "⎘", _attached(message.attachment_path, message.extra.get("attachment"))
+    links = message.extra.get("links")
+    for link in links if isinstance(links, list) else ():
+        yield "→", _word(str(link))
+    if message.meta and message.type not in COORDINATOR_TYPES and message.type != "REVIEW":
+        yield "·", "  ".join(f"{_word(key)}={_word(value)}" for key, value in message.meta.items())
+    if message.type == "QUESTION":
+        # Whoever answers needs it: bus post --parent ID.
+        yield "·", _word(message.msg_id)
+
+
+def _attached(path: str, facts: object) -> str:
+    size = facts.get("size") if isinstance(facts, Mapping) else None
+    number = int(size) if isinstance(size, str | int) and str(size).isdecimal() and len(str(size)) < 20 else None
+    return _word(path) if number is None else f"{_word(path)}, {_size(number)}"
+
+
+def _size(number: int) -> str:
+    if number < 1 << 10:
+        return f"{number} bytes"
+    return f"{number / (1 << 10):.1f} KiB" if number < 1 << 20 else f"{number / (1 << 20):.1f} MiB"
+
+
+def _body(message: Message) -> list[str]:
+    """The lines of the text, without the task at its beginning and the empty line below the first."""
+    first, *rest = printable(message.body).removeprefix(f"{message.task_id}: ").rstrip("\n").split("\n")
+    return [first, *(rest[1:] if rest and not rest[0] else rest)]
+
+
+def _word(text: str) -> str:
+    """`text` on one line, whatever another tool wrote there."""
+    return printable(text).replace("\n", " ").replace("\t", " ")
+
+
+def _look(message: Message) -> tuple[str, str]:
+    """The symbol and the colour of a message's type."""
+    symbol = _SYMBOLS.get(message.type, " ")
+    if message.type == "GATE":
+        symbol = "✓" if message.meta.get("exit_code") == "0" else "✗"
+    elif message.type == "REVIEW":
+        symbol = {"approve": "✓", "request_changes": "▲"}.get(message.meta.get("verdict", ""), " ")
+    return symbol, _COLOURS.get(message.type) or symbol_colour(symbol) or "34"
+
+
+def _task_colour(task: str) -> str:
+    return "2" if task == "-" else f"38;5;{_TASKS[crc32(task.encode('utf-8', 'replace')) % len(_TASKS)]}"
+
+
+def _state_line(row: str) -> str:
+    """`ASSIGNED → WORKING`, and less loud by whom and where."""
+    states, bracket, rest = row.partition(" (")
+    shown = _STATE.sub(lambda found: _painted(found[0], STATES[found[0]]), states)
+    return shown + _painted(f"{bracket}{rest}", "2") if bracket else shown
+
+
+def _marked(row: str) -> str:
+    return _painted(row, "33")
+
+
+def _painted(text: str, code: str) -> str:
+    return f"\x1b[{code}m{text}\x1b[0m"
+
+
+def _width(stream: TextIO) -> int:
+    """The columns of the terminal now: a window can change while messages come."""
+    named = variable("COLUMNS") or ""
+    if named.isdecimal() and int(named):
+        return max(20, int(named))
+    try:
+        return max(20, os.get_terminal_size(stream.fileno()).columns or 80)
+    except (OSError, ValueError):
+        return 80
+
+
+@lru_cache(maxsize=256)
+def _local(ts: str) -> Local:
+    from datetime import UTC, datetime
+
+    try:
+        at = datetime.fromisoformat(ts[:19] + ts[19:].lstrip(".0123456789"))
+        at = (at.replace(tzinfo=UTC) if at.tzinfo is None else at).astimezone()
+        return Local(f"{at:%Y-%m-%d}", f"{at:%H:%M:%S}", f"{at:%A} {at.day} {at:%B %Y}")
+    except (ValueError, OverflowError, OSError):
+        return Local("----------", _CLOCK, "")
+
+
+def _today() -> str:
+    import time
+
+    return time.strftime("%Y-%m-%d")

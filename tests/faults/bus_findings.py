@@ -1,0 +1,113 @@
+"""What is wrong with a bus after a fault: what was acknowledged in vain, lost, made up, or does not go on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from conductor_git.errors import BusDamaged, ConductorError
+from conductor_git.message import Message
+from tests.faults.failing import FLUSHES, LINE, Ended, Stage, body
+
+AFTER: Final = Message(type="FACT", body="after the fault", task_id="after")
+
+_OF: Final = re.compile(r"\d+<([^>]*)>")
+_PATHS: Final = re.compile(r'"([^"]*)"')
+_TOLD: Final = re.compile(r'1<[^>]*>, "MSG-')
+
+
+def false_acknowledgements(stage: Stage, run: Ended) -> list[str]:
+    """The ids that the program told and that are not on the bus as told, or were told before a flush of them."""
+    found = {message.msg_id: message.body for message in stage.bus.read()}
+    told = [(line, body(number)) for number, line in enumerate(run.said, 1) if line.startswith("MSG-")]
+    wrong = [f"{msg_id} was acknowledged and is not there" for msg_id, text in told if found.get(msg_id) != text]
+    return wrong + [f"acknowledged before {path} was flushed" for path in _told_unflushed(stage, run.log)]
+
+
+def findings(stage: Stage, run: Ended, before: list[Message], *, killed: bool = False) -> list[str]:
+    """What is wrong with the bus after a fault, beyond false acknowledgements; appends one more message to it."""
+    try:
+        wrong = [] if killed else list(_untyped(run))
+        wrong += _contents(stage, run, before)
+        return wrong + list(_goes_on(stage, halted=not killed and any(call in run.injected for call in FLUSHES)))
+    except ConductorError as refused:
+        return [f"the bus could not be used afterwards: {refused.code} {refused.message}"]
+
+
+def _untyped(run: Ended) -> Iterator[str]:
+    if run.code != 0 or "Traceback" in run.err:
+        yield f"ended with {run.code}: {run.err}"
+    elif len(run.said) != 2:
+        yield f"said {run.said}"
+
+
+def _contents(stage: Stage, run: Ended, before: list[Message]) -> Iterator[str]:
+    messages = list(stage.bus.read())
+    if messages[: len(before)] != before:
+        yield "messages from before the fault are gone"
+    new = [message.body for message in messages[len(before) :]]
+    if new not in ([], [body(1)], [body(2)], [body(1), body(2)]):
+        yield f"the bus holds what nobody appended: {new}, and said was {run.said}"
+
+
+def _goes_on(stage: Stage, *, halted: bool) -> Iterator[str]:
+    """The next append works, or, where `halted` is a reason, is refused for the halt; and `verify` says the same."""
+    try:
+        last = stage.bus.append(AFTER)
+    except BusDamaged as refused:
+        if not (halted and stage.bus.verify().halted):
+            yield f"the next append is refused: {refused.message}"
+        return
+    if [message.msg_id for message in stage.bus.tail(1)] != [last]:
+        yield "the next append is not the last message"
+    report = stage.bus.verify()
+    if not report.is_sound or report.torn is not None:
+        yield f"verify: {report}"
+
+
+@dataclass
+class _Disk:
+    """What a power cut could take, by the log of the calls: files and directories with changes that nobody flushed.
+
+    A flush that failed counts for ever: the kernel may have dropped the pages, and a second one would be in vain.
+    """
+
+    template: Path
+    dirty: set[str] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
+
+    def see(self, call: str, rest: str) -> None:
+        of, paths, is_error = _OF.match(rest), _PATHS.findall(rest), " = -1 " in rest
+        if call in FLUSHES and of:
+            self.dirty.discard(of[1])
+            self.failed |= {of[1]} if is_error else set()
+        elif is_error or not (of or paths):
+            return
+        elif call in ("write", "pwrite64") and of and not rest.startswith(("1<", "2<")):
+            self.dirty.add(of[1])
+        elif call == "mkdir" or (call == "openat" and "O_CREAT" in rest and self._is_new(paths[0])):
+            self.dirty.add(str(Path(paths[0]).parent))
+        elif call.startswith("rename"):
+            self.dirty = {paths[1] if path == paths[0] else path for path in self.dirty} | {str(Path(paths[1]).parent)}
+        elif call.startswith("unlink"):
+            self.dirty.discard(paths[0])
+
+    def in_danger(self) -> set[str]:
+        # What SQLite maps as memory is made anew by whoever opens the database.
+        return {path for path in self.dirty | self.failed if not path.endswith("-shm")}
+
+    def _is_new(self, path: str) -> bool:
+        return not (self.template / Path(path).name).exists() and not path.endswith("-shm")
+
+
+def _told_unflushed(stage: Stage, log: list[str]) -> Iterator[str]:
+    """The files and directories that a power cut could have set back when an id was told."""
+    disk = _Disk(stage.template)
+    start = max((at for at, line in enumerate(log) if '"READY\\n"' in line), default=0)
+    for call, rest in (match.groups() for match in map(LINE.match, log[start:]) if match):
+        if call == "write" and _TOLD.match(rest):
+            yield from sorted(disk.in_danger())
+        disk.see(call, rest)

@@ -1,0 +1,96 @@
+"""The states of a bus in which a fault or a kill meets an append, on each backend."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from conductor_git.bus.address import SEGMENT_BYTES, open_bus, parse_address
+from conductor_git.message import Message
+from tests.faults.failing import Point, Stage
+
+FILE: Final = "file:{}/MESSAGE-BUS.md"
+SQLITE: Final = "sqlite:{}/bus.sqlite"
+
+
+class Scene(NamedTuple):
+    """How the bus is when the program comes to it, and a call that shows that the scene is played."""
+
+    url: str
+    build: Callable[[str], None]
+    call: str
+    about: str = ""
+    segment_bytes: int = SEGMENT_BYTES
+
+
+def nothing(_: str) -> None:
+    pass
+
+
+def some(url: str) -> None:
+    bus = open_bus(parse_address(url))
+    for number in range(3):
+        bus.append(Message(type="FACT", body=f"before the fault {number}\n" * 20))
+
+
+def torn(url: str) -> None:
+    some(url)
+    path = parse_address(url).path
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole[:300])
+
+
+def torn_log(url: str) -> None:
+    left_by_a_kill(url, 4, 5000)
+    log = next(parse_address(url).path.parent.glob("*-wal"))
+    log.write_bytes(log.read_bytes()[:-1500])
+
+
+def long_log(url: str) -> None:
+    """As long as SQLite lets it get: the next append brings it into the database."""
+    left_by_a_kill(url, 18, 220_000)
+
+
+SCENES: Final = {
+    "file, some messages": Scene(FILE, some, "fdatasync"),
+    "file, none yet": Scene(FILE, nothing, "mkdir"),
+    "file, a torn tail": Scene(FILE, torn, "ftruncate"),
+    "file, a full segment": Scene(FILE, some, "rename", "MESSAGE-BUS.MSG-", segment_bytes=3000),
+    "sqlite, some messages": Scene(SQLITE, some, "fdatasync"),
+    "sqlite, none yet": Scene(SQLITE, nothing, "mkdir"),
+    "sqlite, a torn log": Scene(SQLITE, torn_log, "pread64", "-wal"),
+    "sqlite, a long log": Scene(SQLITE, long_log, "pwrite64", "bus.sqlite>"),
+}
+
+
+class Theatre(NamedTuple):
+    stage: Stage
+    points: list[Point]
+    before: list[Message]
+
+
+def theatre(scene: Scene, place: Path) -> Theatre:
+    """The scene below `place`, with every call of an undisturbed run of the program in it."""
+    stage = Stage(place, scene.url, scene.build, scene.segment_bytes)
+    before, points = stage.built(), stage.points()
+    assert any(point.call == scene.call and scene.about in point.line for point in points), points
+    return Theatre(stage, points, before)
+
+
+def left_by_a_kill(url: str, bodies: int, size: int) -> None:
+    """Append to the bus at `url` in a process that is killed with its bus open, as it was left by its last append."""
+    program = """
+import os, signal, sys
+from conductor_git.bus.address import open_bus, parse_address
+from conductor_git.message import Message
+bus = open_bus(parse_address(sys.argv[1]))
+for number in range(int(sys.argv[2])):
+    bus.append(Message(type="FACT", body=f"{number} " + "x" * int(sys.argv[3])))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", program, url, str(bodies), str(size)], check=False)
+    assert done.returncode == -signal.SIGKILL
