@@ -10,7 +10,10 @@ from conductor_git.names import RunId, TaskId
 CONTEXT_NAME: Final = ".worker-ctx.json"
 CANONICAL_CONTEXT_NAME: Final = "worker-ctx.json"
 CONFIG_NAME: Final = ".conductor.yaml"
-BUS_NAME: Final = "MESSAGE-BUS.md"
+BUS_NAMES: Final = {"file": "MESSAGE-BUS.md", "sqlite": "MESSAGE-BUS.sqlite"}
+"""Backend of the bus → the name of the project's bus on it, in the state directory."""
+BUS_SETTING: Final = "bus.setting"
+"""The file in the state directory that says which of them is in force."""
 SALVAGE_REFS: Final = "refs/conductor/salvage/"
 OWN_FILES: Final = (CONTEXT_NAME,)
 """File names that must never be committed: a landing that brings one is refused."""
@@ -24,10 +27,6 @@ class Layout(NamedTuple):
     @property
     def state_dir(self) -> Path:
         return self.common_dir / "conductor"
-
-    @property
-    def bus(self) -> Path:
-        return self.state_dir / BUS_NAME
 
     @property
     def tasks(self) -> Path:

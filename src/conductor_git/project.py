@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from conductor_git.bus.file import FileBus
+from conductor_git.bus.current import CurrentBus
 from conductor_git.errors import NotARepository, NotFound, UnbornRepository
 from conductor_git.gitcmd import Git
 from conductor_git.layout import Layout
@@ -23,7 +23,7 @@ class Project:
     layout: Layout
     git: Git
     runs: FileRuns
-    bus: FileBus
+    bus: CurrentBus
 
     def holding(self, *descriptors: int) -> Project:
         """The same project, whose git children keep the given locks until the last of them has ended."""
@@ -79,7 +79,7 @@ def project_at(common: Path, repository: Path) -> Project:
         layout=layout,
         git=Git(repository, git_dir=common),
         runs=FileRuns(layout),
-        bus=FileBus(layout.bus),
+        bus=CurrentBus(layout.state_dir),
     )
 
 

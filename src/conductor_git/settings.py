@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from conductor_git import durable
+from conductor_git.bus.address import Address
+from conductor_git.bus.current import current_address, own_address
 from conductor_git.config.layers import Layer, Resolved, environment_layers, merge, read_layer
 from conductor_git.config.model import Config
 from conductor_git.environment import inherited, variable
@@ -21,12 +23,25 @@ _LIMIT: Final = 256 * 1024
 def project_config(project: Project) -> Config:
     """The config as the main checkout has it now; `BadConfig` names file, line and key."""
     found = resolved(project)
-    if found.config.bus.backend != "file":
+    if found.config.bus.backend == "postgres":
         raise BadConfig(
-            f"{found.origins.get('bus.backend', CONFIG_NAME)}: this version has the bus backend `file` only",
+            f"{found.origins.get('bus.backend', CONFIG_NAME)}: this version has the bus backends file and sqlite only",
             hint="conductor-git config check",
         )
     return found.config
+
+
+def bus_address(project: Project, config: Config) -> Address:
+    """Where the project's bus is to be by `config`; `BadConfig` where that is not where its messages are."""
+    now, wanted = current_address(project.layout.state_dir), config.bus
+    backend = wanted.backend if "backend" in wanted.model_fields_set else now.backend
+    if backend != now.backend and project.bus.tail(1):
+        raise BadConfig(
+            f"the config says `bus: {{backend: {backend}}}`, and this project's messages are on {now.url}",
+            hint=f"conductor-git bus copy {now.backend} {backend}",
+        )
+    size = wanted.segment_bytes if "segment_bytes" in wanted.model_fields_set else now.segment_bytes
+    return own_address(project.layout.state_dir, backend, size)
 
 
 def without_effect(config: Config) -> tuple[str, ...]:

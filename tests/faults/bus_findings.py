@@ -72,40 +72,53 @@ def _goes_on(stage: Stage, *, halted: bool) -> Iterator[str]:
 class _Disk:
     """What a power cut could take, by the log of the calls: files and directories with changes that nobody flushed.
 
-    A flush that failed counts for ever: the kernel may have dropped the pages, and a second one would be in vain.
+    A flush of a file that failed counts for ever: the kernel may have dropped the pages, and a second flush would be
+    in vain. The quarantine holds nothing that was acknowledged, and what SQLite maps as memory is made anew.
     """
 
-    template: Path
+    existing: set[str]
     dirty: set[str] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
 
     def see(self, call: str, rest: str) -> None:
         of, paths, is_error = _OF.match(rest), _PATHS.findall(rest), " = -1 " in rest
         if call in FLUSHES and of:
-            self.dirty.discard(of[1])
-            self.failed |= {of[1]} if is_error else set()
+            self._flush(of[1], is_error)
         elif is_error or not (of or paths):
             return
         elif call in ("write", "pwrite64") and of and not rest.startswith(("1<", "2<")):
             self.dirty.add(of[1])
-        elif call == "mkdir" or (call == "openat" and "O_CREAT" in rest and self._is_new(paths[0])):
-            self.dirty.add(str(Path(paths[0]).parent))
+        elif call == "mkdir" or (call == "openat" and "O_CREAT" in rest):
+            self._name(paths[0])
         elif call.startswith("rename"):
-            self.dirty = {paths[1] if path == paths[0] else path for path in self.dirty} | {str(Path(paths[1]).parent)}
+            self.dirty = {paths[1] if path == paths[0] else path for path in self.dirty}
+            self._name(paths[1])
         elif call.startswith("unlink"):
             self.dirty.discard(paths[0])
+            self.failed.discard(paths[0])
 
     def in_danger(self) -> set[str]:
-        # What SQLite maps as memory is made anew by whoever opens the database.
-        return {path for path in self.dirty | self.failed if not path.endswith("-shm")}
+        return {path for path in self.dirty | self.failed if not _is_idle(path)}
 
-    def _is_new(self, path: str) -> bool:
-        return not (self.template / Path(path).name).exists() and not path.endswith("-shm")
+    def _flush(self, path: str, is_error: bool) -> None:
+        if not is_error:
+            self.dirty.discard(path)
+        elif not Path(path).is_dir():
+            self.failed.add(path)
+
+    def _name(self, path: str) -> None:
+        if path not in self.existing and not _is_idle(path):
+            self.existing.add(path)
+            self.dirty.add(str(Path(path).parent))
+
+
+def _is_idle(path: str) -> bool:
+    return path.endswith("-shm") or "/quarantine" in path
 
 
 def _told_unflushed(stage: Stage, log: list[str]) -> Iterator[str]:
-    """The files and directories that a power cut could have set back when an id was told."""
-    disk = _Disk(stage.template)
+    """The files and directories that a power cut could set back once an id was told."""
+    disk = _Disk({str(stage.directory / name) for name in stage.names})
     start = max((at for at, line in enumerate(log) if '"READY\\n"' in line), default=0)
     for call, rest in (match.groups() for match in map(LINE.match, log[start:]) if match):
         if call == "write" and _TOLD.match(rest):

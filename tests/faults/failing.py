@@ -103,9 +103,14 @@ class Stage:
         return open_bus(parse_address(self.url))
 
     @property
-    def template(self) -> Path:
-        """The directory of the bus as it is before a run."""
-        return self.place / "template" / "conductor"
+    def directory(self) -> Path:
+        """Where the bus is."""
+        return self.place / "real" / "conductor"
+
+    @property
+    def names(self) -> list[str]:
+        """The files of the bus before a run."""
+        return [path.name for path in (self.place / "template" / "conductor").glob("*")]
 
     def built(self) -> list[Message]:
         """Make the bus, and tell what it holds; looked at on a copy, since even a reader can mend a database."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -22,6 +23,8 @@ class Ack(NamedTuple):
 
     worker: str
     kind: str
+    at: int
+    """The monotonic clock in ns, which is the same one in every process."""
     words: tuple[str, ...]
 
 
@@ -39,9 +42,14 @@ class End(NamedTuple):
 
 
 class Worked(NamedTuple):
-    """What was acknowledged before the cut, and around it by the calls that were under way; how the workers ended."""
+    """What was acknowledged before the cut; what calls said that came back after it; how the workers ended.
+
+    A worker that the power cut would have ended goes on here, and while ext4 shuts down, the kernel tells some of them
+    that a flush was done which was not. So nothing is promised of what was said late: it may be there, or not.
+    """
 
     acks: list[Ack]
+    late: list[Ack]
     ends: list[End]
 
 
@@ -52,11 +60,12 @@ def cut_while_working(disk: Disk, module: str, crew: Sequence[Sequence[object]],
     """
     with _at_work(module, crew) as (processes, said):
         heard = [_ack(line) for line in islice(said, acks)]
+        cut_at = time.monotonic_ns()
         disk.cut()
         heard += [_ack(line) for line in said]
         ends = [_end(process) for process in processes]
     disk.restore()
-    return Worked(heard, ends)
+    return Worked([ack for ack in heard if ack.at < cut_at], [ack for ack in heard if ack.at >= cut_at], ends)
 
 
 @contextmanager
@@ -94,8 +103,8 @@ def _start(module: str, arguments: Sequence[object], writing: int) -> subprocess
 
 
 def _ack(line: str) -> Ack:
-    worker, kind, *words = line.split()
-    return Ack(worker, kind, tuple(words))
+    worker, kind, at, *words = line.split()
+    return Ack(worker, kind, int(at), tuple(words))
 
 
 def _end(process: subprocess.Popen[str]) -> End:

@@ -28,7 +28,7 @@ _SHUTDOWN: Final = 0x8004587D
 _NO_LOG_FLUSH: Final = struct.pack("I", 2)
 """EXT4_GOING_FLAGS_NOLOGFLUSH: not even the journal gets what it had not yet been given."""
 _OPTIONS: Final = "loop,commit=600,noauto_da_alloc"
-"""ext4 flushes by itself every 5 seconds and when a file is renamed over another: not here, where nobody may rely on it."""
+"""ext4 flushes by itself every 5 s and when a file is renamed over another: not here, so that nobody relies on it."""
 _SIZE: Final = 256 << 20
 _ENGLISH: Final = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
 _PREFIX: Final = "conductor-git-powercut-"
@@ -88,7 +88,7 @@ class Disk:
 
 @contextmanager
 def powered_disk() -> Iterator[Disk]:
-    """An empty disk, mounted. Nothing of it is left at the end, or, where this process died, once the next one is made."""
+    """An empty disk, mounted. Nothing of it is left at the end, or where this process died, once the next is made."""
     _clear_away()
     place, owner = _place()
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from itertools import count
 from typing import Final, NoReturn
@@ -31,8 +32,8 @@ def work(name: str, step: Callable[[int], None]) -> NoReturn:
 
 
 def acknowledge(name: str, kind: str, *words: object) -> None:
-    """Say that a call has returned. One write of one line, which a pipe keeps whole among those of the others."""
-    os.write(1, " ".join(map(str, (name, kind, *words))).encode() + b"\n")
+    """Say that a call has returned, and when. One write of one line, which a pipe keeps whole among the others'."""
+    os.write(1, " ".join(map(str, (name, kind, time.monotonic_ns(), *words))).encode() + b"\n")
 
 
 def text(name: str, number: int) -> str:

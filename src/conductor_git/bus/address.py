@@ -6,13 +6,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from conductor_git.bus.segments.listing import SEGMENT_BYTES
 from conductor_git.errors import BadInput
 
 if TYPE_CHECKING:
     from conductor_git.bus.base import Bus
-
-SEGMENT_BYTES: Final = 64 << 20
-"""Over this a bus file is closed and a new one begun, where nothing else was said."""
 
 _BACKENDS: Final = ("file", "sqlite")
 _SQLITE_MAGIC: Final = b"SQLite format 3\0"

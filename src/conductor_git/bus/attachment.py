@@ -1,4 +1,4 @@
-"""Files that go with a message: copied beside the bus under the hash of what was stored, and checked when they are read.
+"""Files that go with a message: copied beside the bus under their hash, and checked when they are read.
 
 `attachments/<first 16 hex digits of the sha256>/<name>`, relative to the bus's directory.
 """
@@ -8,10 +8,9 @@ from __future__ import annotations
 import codecs
 import os
 import re
-import shutil
 import stat
 from collections.abc import Iterator, Mapping
-from itertools import takewhile
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -26,7 +25,7 @@ MAX_ATTACHMENT: Final = 64 << 20
 
 _ROOT: Final = "attachments"
 _INCOMING: Final = ".incoming"
-_CHUNK: Final = 1 << 20
+_PART: Final = 1 << 20
 _AHEAD: Final = 4096
 """More characters than any secret format needs to be recognised."""
 _LOCK_SECONDS: Final = 60
@@ -66,8 +65,9 @@ def attach(path: Path, bus_directory: Path) -> Attached:
     try:
         secrets = secret_values(inherited())
         name = mask(readable(path.name), secrets)
-        chunks = _masked(_text(fd), secrets) if _is_text(fd, path) else _chunks(fd)
-        place, stored = _keep(_limited(chunks, path), bus_directory / _ROOT, _safe(name))
+        is_text = _is_text(_chunks(fd, path))
+        chunks = _chunks(fd, path)
+        place, stored = _keep(_masked(chunks, secrets) if is_text else chunks, bus_directory / _ROOT, _safe(name))
     finally:
         os.close(fd)
     facts = {"name": name, "size": str(stored.size), "sha256": stored.sha256}
@@ -99,6 +99,25 @@ def checked(bus_directory: Path, message: Message) -> Path:
     return path
 
 
+def is_stored(message: Message) -> bool:
+    """Whether `message` says that a file was stored with it; other tools' `attachment_path` alone says nothing."""
+    return message.attachment_path is not None and "attachment" in message.extra
+
+
+def carry(message: Message, source_directory: Path, bus_directory: Path) -> None:
+    """Store the attachment of `message`, which lies beside one bus, beside another; refused as by `checked`."""
+    said, path = _said(message), checked(source_directory, message)
+    fd = durable.open_regular(path, os.O_RDONLY)
+    try:
+        place, stored = _keep(_parts(fd), bus_directory / _ROOT, path.name)
+    finally:
+        os.close(fd)
+    if stored != said:
+        raise _damaged(message, f"{path} changed while it was copied")
+    if place.name != path.name:
+        _also_name(place, path.name)
+
+
 def _opened(path: Path) -> int:
     try:
         return durable.open_regular(path, os.O_RDONLY)
@@ -112,17 +131,12 @@ def _unreadable(path: Path, error: OSError) -> BadInput:
     return BadInput(f"{path} could not be read: {error.strerror or error}", hint=f"ls -ld {path}", path=str(path))
 
 
-def _chunks(fd: int) -> Iterator[bytes]:
-    """The file from its beginning."""
-    os.lseek(fd, 0, os.SEEK_SET)
-    return iter(lambda: os.read(fd, _CHUNK), b"")
-
-
-def _limited(chunks: Iterator[bytes], path: Path) -> Iterator[bytes]:
-    size = 0
+def _chunks(fd: int, path: Path) -> Iterator[bytes]:
+    """The file from its beginning, up to the limit."""
     try:
-        for chunk in chunks:
-            size += len(chunk)
+        size = os.fstat(fd).st_size
+        for chunk in _parts(fd):
+            size = max(size, os.lseek(fd, 0, os.SEEK_CUR))
             if size > MAX_ATTACHMENT:
                 raise TooLarge(
                     f"{path} has more than {MAX_ATTACHMENT} bytes, the most that an attachment holds",
@@ -135,10 +149,15 @@ def _limited(chunks: Iterator[bytes], path: Path) -> Iterator[bytes]:
         raise _unreadable(path, error) from error
 
 
-def _is_text(fd: int, path: Path) -> bool:
+def _parts(fd: int) -> Iterator[bytes]:
+    os.lseek(fd, 0, os.SEEK_SET)
+    return iter(lambda: os.read(fd, _PART), b"")
+
+
+def _is_text(chunks: Iterator[bytes]) -> bool:
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        for chunk in _limited(_chunks(fd), path):
+        for chunk in chunks:
             decoder.decode(chunk)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
@@ -146,34 +165,35 @@ def _is_text(fd: int, path: Path) -> bool:
     return True
 
 
-def _text(fd: int) -> Iterator[str]:
+def _decoded(chunks: Iterator[bytes]) -> Iterator[str]:
     # What is no text any more since it was looked at keeps its bytes, and is masked all the same.
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-    for chunk in _chunks(fd):
+    for chunk in chunks:
         yield decoder.decode(chunk)
     yield decoder.decode(b"", final=True)
 
 
-def _masked(chunks: Iterator[str], secrets: tuple[str, ...]) -> Iterator[bytes]:
+def _masked(chunks: Iterator[bytes], secrets: tuple[str, ...]) -> Iterator[bytes]:
     """The text masked piece by piece, to the same bytes as if it were masked as one."""
-    ahead = max([_AHEAD, *map(len, secrets)])
+    ahead = _AHEAD + max(map(len, secrets), default=0)
     text, enough = "", 0
-    for chunk in chunks:
+    for chunk in _decoded(chunks):
         text += chunk
         if len(text) < enough:
             continue
         masked, cut = _up_to_a_cut(text, len(text) - ahead, secrets)
         yield _bytes(masked)
         # Where every cut would go through a secret, twice as much comes in before the next look.
-        text, enough = text[cut:], 0 if cut else 2 * len(text)
+        text, enough = (text[cut:], 0) if cut else (text, 2 * len(text))
     yield _bytes(mask(text, secrets))
 
 
 def _up_to_a_cut(text: str, last: int, secrets: tuple[str, ...]) -> tuple[str, int]:
     """What comes before a place, at most `last`, where `text` can be cut without changing what is masked."""
+    if last <= 0:
+        return "", 0
     whole = mask(text, secrets)
-    places = (text.rfind("\n", 0, max(last, 0)), text.rfind(" ", 0, max(last, 0)), last, last // 2)
-    for cut in takewhile(lambda _: last > 0, places):
+    for cut in (text.rfind("\n", 0, last), text.rfind(" ", 0, last), last, last // 2):
         if cut > 0 and (masked := mask(text[:cut], secrets)) + mask(text[cut:], secrets) == whole:
             return masked, cut
     return "", 0
@@ -185,15 +205,16 @@ def _bytes(text: str) -> bytes:
 
 def _safe(name: str) -> str:
     """`name` as it may stand in a path on any file system, its ending kept."""
-    stem, dot, ending = _UNSAFE.sub("_", name).lstrip(".-").rpartition(".")
+    stem, dot, ending = _UNSAFE.sub("_", name).strip(".-").rpartition(".")
     ending = f"{dot}{ending}"[:_LONGEST_NAME]
-    return f"{stem[: _LONGEST_NAME - len(ending)]}{ending}".lstrip(".-") or "attachment"
+    return f"{stem[: _LONGEST_NAME - len(ending)]}{ending}".strip(".-") or "attachment"
 
 
 def _keep(chunks: Iterator[bytes], root: Path, name: str) -> tuple[Path, _Stored]:
     """Store the bytes under their hash in `root`, or find them there."""
     durable.make_directory(root)
     _require_directories(root)
+    _flush_names(root.parent)
     with durable.lock(root / ".lock", seconds=_LOCK_SECONDS, purpose="attach"):
         incoming = root / _INCOMING
         _clear(incoming)
@@ -205,6 +226,16 @@ def _keep(chunks: Iterator[bytes], root: Path, name: str) -> tuple[Path, _Stored
             _clear(incoming)
 
 
+def _also_name(place: Path, name: str) -> None:
+    """Give the file a second name, which messages of another bus know it by."""
+    try:
+        with suppress(FileExistsError):
+            os.link(place, place.with_name(name))
+    except OSError as error:
+        raise durable.unwritable(place, error) from error
+    _flush_names(place.parent)
+
+
 def _settle(incoming: Path, place: Path, stored: _Stored) -> Path | None:
     """Give the directory `incoming` its lasting name; or the file that has the same content already."""
     if not os.path.lexists(place):
@@ -214,11 +245,19 @@ def _settle(incoming: Path, place: Path, stored: _Stored) -> Path | None:
         _require_directories(place)
         for there in sorted(place.iterdir()):
             if _hash_of(there) == stored:
-                durable.flush_directory(place.parent)
+                _flush_names(place.parent)
                 return there
     except (OSError, UnsafePath) as error:
         raise _taken(place, str(error)) from error
     raise _taken(place, "it holds other bytes than its name says")
+
+
+def _flush_names(directory: Path) -> None:
+    """Whoever gave a name in `directory` may not have come as far as its flush."""
+    try:
+        durable.flush_directory(directory)
+    except OSError as error:
+        raise durable.unwritable(directory, error) from error
 
 
 def _taken(place: Path, why: str) -> BusDamaged:
@@ -254,7 +293,7 @@ def _hash_of(path: Path) -> _Stored:
     fd = durable.open_regular(path, os.O_RDONLY)
     try:
         digest, size = sha256(), 0
-        for chunk in _chunks(fd):
+        for chunk in _parts(fd):
             digest.update(chunk)
             size += len(chunk)
             if size > MAX_ATTACHMENT:
@@ -266,30 +305,26 @@ def _hash_of(path: Path) -> _Stored:
 
 def _clear(incoming: Path) -> None:
     """Remove what an interrupted copy left; call it with the lock held."""
+    from shutil import rmtree
+
     if os.path.lexists(incoming):
         try:
-            shutil.rmtree(incoming)
+            rmtree(incoming)
         except OSError as error:
             raise durable.unwritable(incoming, error) from error
 
 
 def _require_directories(path: Path) -> None:
     """`UnsafePath` where `path`, or what it lies in below the bus's directory, is a link or no directory."""
-    while path.name and path.name != _ROOT:
-        _require_directory(path)
-        path = path.parent
-    _require_directory(path)
-
-
-def _require_directory(path: Path) -> None:
-    if not stat.S_ISDIR(os.lstat(path).st_mode):
-        raise UnsafePath(f"{path} is not a directory", hint=f"ls -ld {path}", path=str(path))
+    for directory in (path,) if path.name == _ROOT else (path.parent, path):
+        if not stat.S_ISDIR(os.lstat(directory).st_mode):
+            raise UnsafePath(f"{directory} is not a directory", hint=f"ls -ld {directory}", path=str(directory))
 
 
 def _said(message: Message) -> _Stored:
     """Size and hash that the message says its attachment has."""
     facts = message.extra.get("attachment")
-    if message.attachment_path is None or facts is None:
+    if message.attachment_path is None or not is_stored(message):
         raise NotFound(
             f"no file was stored with {message.msg_id}", hint="conductor-git bus read", msg_id=message.msg_id
         )

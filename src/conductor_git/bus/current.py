@@ -5,39 +5,37 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Generator, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from conductor_git import durable
-from conductor_git.bus.address import SEGMENT_BYTES, Address, open_bus, parse_address
+from conductor_git.bus.address import Address, open_bus, parse_address
+from conductor_git.bus.segments.listing import SEGMENT_BYTES
 from conductor_git.errors import BadConfig, BusMoved
+from conductor_git.layout import BUS_NAMES, BUS_SETTING
 from conductor_git.message import Message
 
 if TYPE_CHECKING:
     from conductor_git.bus.base import Bus, Report, Tell
     from conductor_git.bus.stop import Stop
 
-_NAMES: Final = {"file": "MESSAGE-BUS.md", "sqlite": "MESSAGE-BUS.sqlite"}
-"""Backend → the name of the project's bus on it, in the state directory."""
-_SETTING: Final = "bus.setting"
-
 Found = Generator[Message, None, None]
 
 
 def own_address(state_dir: Path, backend: str, segment_bytes: int = SEGMENT_BYTES) -> Address:
     """Where the project's bus lies on a backend."""
-    return Address(backend, state_dir / _NAMES[backend], segment_bytes)
+    return Address(backend, state_dir / BUS_NAMES[backend], segment_bytes)
 
 
 def current_address(state_dir: Path) -> Address:
     """Where the project's bus lies now; a project that nobody set otherwise has its bus in files."""
     try:
-        said = durable.read_regular(state_dir / _SETTING, 4096).decode("utf-8", "replace")
+        said = durable.read_regular(state_dir / BUS_SETTING, 4096).decode("utf-8", "replace")
     except FileNotFoundError:
         return own_address(state_dir, "file")
     backend, _, size = said.strip().partition(" ")
-    if backend not in _NAMES or not (size.isascii() and size.isdigit()):
+    if backend not in BUS_NAMES or not (size.isascii() and size.isdigit()):
         raise BadConfig(
-            f"{state_dir / _SETTING} says {said.strip()[:80]!r}, and not which bus is in force",
+            f"{state_dir / BUS_SETTING} says {said.strip()[:80]!r}, and not which bus is in force",
             hint=f"ls -l {state_dir}",
         )
     return own_address(state_dir, backend, int(size))
@@ -46,7 +44,7 @@ def current_address(state_dir: Path) -> Address:
 def set_current(state_dir: Path, address: Address) -> None:
     """Let the project's bus be the one at `address` from now on, for every process; durable when this returns."""
     durable.make_directory(state_dir)
-    durable.replace(state_dir / _SETTING, f"{address.backend} {address.segment_bytes}\n".encode())
+    durable.replace(state_dir / BUS_SETTING, f"{address.backend} {address.segment_bytes}\n".encode())
 
 
 class CurrentBus:
@@ -55,7 +53,7 @@ class CurrentBus:
     def __init__(self, state_dir: Path, seconds: float = 10) -> None:
         self._state_dir = state_dir
         self._seconds = seconds
-        self._setting = os.fspath(state_dir / _SETTING)
+        self._setting = os.fspath(state_dir / BUS_SETTING)
         self._known: tuple[tuple[int, int] | None, Bus] | None = None
 
     @property

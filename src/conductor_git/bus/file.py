@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Generator, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conductor_git.bus.address import SEGMENT_BYTES
 from conductor_git.bus.ready import Desk
 from conductor_git.bus.segments.append import Appender
+from conductor_git.bus.segments.listing import SEGMENT_BYTES
 from conductor_git.message import Message, id_key, id_time, selector
 
 if TYPE_CHECKING:

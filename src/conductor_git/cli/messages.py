@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from conductor_git.bus.address import parse_address
 from conductor_git.cli import sigterm
 from conductor_git.cli.output import document, narrate, say
 from conductor_git.cli.posting import open_bus
@@ -50,6 +52,8 @@ def read(  # noqa: PLR0913 - one parameter an option
     else:
         found = log.read(_start(log, since, reader), limit, tuple(kinds), task_id)
     last = _print(log, found, as_json)
+    if last is None:
+        _tell_missing(log)
     if ack and reader is not None and last is not None:
         sys.stdout.flush()  # where nobody reads the answer any more, nothing was dealt with
         log.acknowledge(reader, last.msg_id)
@@ -70,6 +74,8 @@ def follow(
     _require_reader(since, reader, ack)
     log, task_id = open_bus(bus).bus, _task(task)
     start = _start(log, since, reader) if since or reader else _end(log)
+    if start is None:
+        _tell_missing(log)
     render = renderer(sys.stdout, lambda msg_id: _found(log, msg_id))
     for message in log.follow(start, tuple(kinds), task_id, tell=_told):
         if as_json:
@@ -148,6 +154,13 @@ def _found(log: Bus, msg_id: str) -> Message | None:
 
 def _task(named: str | None) -> TaskId | None:
     return parse_task_id(named) if named is not None else None
+
+
+def _tell_missing(log: Bus) -> None:
+    """A bus is made by its first message, so one that is not there is empty; its name may be wrong, though."""
+    path = parse_address(log.url).path
+    if not os.path.lexists(path):
+        narrate("○", f"there is no bus at {path} yet")
 
 
 def _told(text: str) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from conductor_git.bus.address import Address, parse_address
-from conductor_git.bus.address import open_bus as bus_at
+from conductor_git.bus import address
+from conductor_git.bus.current import CurrentBus
 from conductor_git.cli.output import document, narrate, say
 from conductor_git.context import WorkerContext
 from conductor_git.environment import inherited, variable
@@ -35,17 +35,12 @@ class Opened(NamedTuple):
 def open_bus(named: str | None) -> Opened:
     """The bus that `--bus` names, or the one of the project here."""
     if named is not None:
-        return Opened(_named(parse_address(named)))
+        return Opened(address.open_bus(address.parse_address(named)))
     try:
         context = find_context(Path.cwd(), inherited()).context
     except NoContext:
-        return Opened(project_bus(state_dir_here()))
-    return Opened(project_bus(context.state_dir), context)
-
-
-def project_bus(state_dir: Path) -> Bus:
-    """The bus of the project whose state directory this is."""
-    return bus_at(Address("file", Layout(state_dir.parent).bus))
+        return Opened(CurrentBus(state_dir_here()))
+    return Opened(CurrentBus(context.state_dir), context)
 
 
 def state_dir_here() -> Path:
@@ -54,10 +49,6 @@ def state_dir_here() -> Path:
     if common is None:
         raise NotARepository(f"{Path.cwd()} is not inside a git repository", hint="conductor-git bus read --bus PATH")
     return Layout(common).state_dir
-
-
-def _named(address: Address) -> Bus:
-    return bus_at(address)
 
 
 def post(  # noqa: PLR0913 - one parameter an option
@@ -132,7 +123,7 @@ def _with_file(message: Message, path: Path, log: Bus) -> Message:
     from conductor_git.bus.attachment import attach
 
     check_message(message)
-    attached = attach(path, parse_address(log.url).path.parent)
+    attached = attach(path, address.parse_address(log.url).path.parent)
     extra = {**message.extra, "attachment": attached.facts}
     return message._replace(attachment_path=attached.attachment_path, extra=extra)
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple, TextIO
 
 from conductor_git.cli.output import in_colour, printable, symbol_colour
-from conductor_git.cli.wrapping import beginning, fitting, wrapped
+from conductor_git.cli.wrapping import beginning, cells, fitting, wrapped
 from conductor_git.environment import variable
 from conductor_git.message import COORDINATOR_TYPES, Message, Parent
 
@@ -48,11 +48,24 @@ _TASKS: Final = (29, 32, 64, 66, 98, 133, 136, 137, 166, 168)
 
 _CLOCK: Final = "--:--:--"
 _STATE: Final = re.compile(rf"\b(?:{'|'.join(STATES)})\b")
-_TYPE_WIDTH: Final = 9
+_RECOVERED: Final = "recovered: "
+_TYPE_WIDTH: Final = 10
+_TASK_WIDTH: Final = 20
+_HEAD: Final = len("12:34:56  ✓ ") + _TYPE_WIDTH + 2
 _LEAST_TEXT: Final = 32
 _DEEPEST: Final = 8
 _REMEMBERED: Final = 1024
 _QUOTED: Final = 160
+_LEAST_QUOTE: Final = 12
+_LONGEST_SIZE: Final = 16
+_PLAIN_WIDTH: Final = 96
+
+
+class Row(NamedTuple):
+    """A line of a terminal as it reads, and as it is shown."""
+
+    text: str
+    shown: str
 
 
 class Local(NamedTuple):
@@ -85,9 +98,9 @@ class Plain:
     def rendered(self, message: Message, above: Sequence[str] = ()) -> str:
         at, (first, *rest) = _local(message.ts), _body(message)
         mark = "  " * (len(above) - 1) + "↳ " if above else ""
-        mark += "[recovered] " if message.recovered else ""
+        mark += _RECOVERED * message.recovered
         head = f"{at.day} {at.clock}  {_word(message.type):9}  {_word(message.task_id or '-'):12}  {mark}{first}"
-        more = [*rest, *(f"{symbol} {text}" for symbol, text in _trailers(message, self._known, above))]
+        more = [*rest, *_trailers(message, self._known, above, _PLAIN_WIDTH)]
         self._known.add(message)
         return "\n".join([head.rstrip(), *(f"    {line}".rstrip() for line in more)])
 
@@ -114,18 +127,22 @@ class Viewer:
             yield _painted(f"── {at.name} {'─' * (width - len(at.name) - 5)}", "2")
 
     def _block(self, message: Message, at: Local, above: Sequence[str], width: int) -> Iterator[str]:
-        task, depth = max(8, min(20, width // 6)), min(len(above), _DEEPEST)
+        depth, task = min(len(above), _DEEPEST), max(8, min(_TASK_WIDTH, width // 6))
+        margin = _HEAD + task + 2 + 2 * depth
+        is_narrow = width - margin < _LEAST_TEXT
+        if is_narrow:
+            margin, task = 10 + 2 * depth, min(_TASK_WIDTH, width - _HEAD)
         head = self._head(message, at, task)
-        margin = 8 + 2 + 2 + _TYPE_WIDTH + 2 + task + 2 + 2 * depth
-        if width - margin < _LEAST_TEXT:
-            margin = 10 + 2 * depth
-            yield head
-            head = " " * margin
-        elif depth:
-            head += "  " * (depth - 1) + _painted("↳ ", "2")
-        rows = list(self._rows(message, above, width - margin))
-        yield f"{head}{rows[0]}".rstrip()
-        yield from (f"{' ' * margin}{row}".rstrip() for row in rows[1:])
+        mark = "  " * (depth - 1) + "↳ " if depth and not is_narrow else ""
+        first, *rest = self._rows(message, above, width - margin)
+        if is_narrow or cells(first.text) > width - margin:
+            rest.insert(0, first)
+            first = Row("", "")
+        yield f"{head}{_painted(mark, '2') if mark else ''}{first.shown}".rstrip()
+        for row in rest:
+            # What must not be broken moves to the left as far as it needs to.
+            indent = max(0, min(margin, width - cells(row.text)))
+            yield f"{' ' * indent}{row.shown}".rstrip()
 
     def _head(self, message: Message, at: Local, task_width: int) -> str:
         symbol, colour = _look(message)
@@ -134,16 +151,16 @@ class Viewer:
         shown = _painted(fitting(task, task_width), _task_colour(task))
         return f"{_painted(at.clock, '2')}  {_painted(f'{symbol} {kind}', colour)}  {shown}  "
 
-    def _rows(self, message: Message, above: Sequence[str], width: int) -> Iterator[str]:
-        paint = _state_line if message.type == "STATE" else str
+    def _rows(self, message: Message, above: Sequence[str], width: int) -> Iterator[Row]:
         first, *rest = _body(message)
-        if message.recovered:
-            first = f"[recovered] {first}"
-        for number, line in enumerate([first, *rest]):
+        is_step = message.type == "STATE" and not message.recovered
+        # The state before the first one is nothing.
+        lines = [first.removeprefix("- ") if is_step else f"{_RECOVERED * message.recovered}{first}", *rest]
+        for number, line in enumerate(lines):
             for row in wrapped(line.expandtabs(4), width):
-                yield _marked(row) if message.recovered else paint(row) if number == 0 else row
-        for symbol, text in _trailers(message, self._known, above):
-            yield from (_painted(row, "2") for row in wrapped(f"{symbol} {text}", width))
+                yield _state_row(row) if is_step and number == 0 else _text_row(row, message.recovered)
+        for line in _trailers(message, self._known, above, width):
+            yield Row(line, _painted(line, "2"))
 
 
 class _Known:
@@ -159,38 +176,42 @@ class _Known:
         if len(self._shown) > _REMEMBERED:
             del self._shown[next(iter(self._shown))]
 
-    def reference(self, parent: Parent) -> str:
+    def reference(self, parent: Parent, width: int) -> str:
         """A message by its time, its task and how it begins; by its id where the bus does not have it."""
         if parent.msg_id not in self._shown and (found := self._find(parent.msg_id)) is not None:
             self.add(found)
-        said = f"{_word(parent.kind or 'answers')} "
+        said = f"↳ {_word(parent.kind or 'answers')}"
         if parent.msg_id not in self._shown:
-            return said + f"{_word(parent.msg_id)}, which is not on this bus"
+            return f"{said} {_word(parent.msg_id)} (not here)"
         clock, task, first = self._shown[parent.msg_id]
-        return said + " ".join(filter(None, (clock, _word(task), beginning(first, 40))))
+        said += f" {clock} {_word(task)}".rstrip()
+        left = width - cells(said) - 2
+        return f"{said}: {beginning(first, left)}" if left >= _LEAST_QUOTE else said
 
 
-def _trailers(message: Message, known: _Known, above: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """What hangs below the text, a symbol and words each: whom it answers, what goes with it, what programs read."""
+def _trailers(message: Message, known: _Known, above: Sequence[str], width: int) -> Iterator[str]:
+    """What hangs below the text: whom the message answers, what goes with it, what programs read."""
     for parent in message.parents:
         if parent.msg_id not in above[-1:]:
-            yield "↳", known.reference(parent)
+            yield known.reference(parent, width)
     if message.attachment_path is not None:
-        yield "⎘", _attached(message.attachment_path, message.extra.get("attachment"))
+        yield f"⎘ {_attached(message.attachment_path, message.extra.get('attachment'))}"
     links = message.extra.get("links")
     for link in links if isinstance(links, list) else ():
-        yield "→", _word(str(link))
+        yield f"→ {_word(str(link))}"
     if message.meta and message.type not in COORDINATOR_TYPES and message.type != "REVIEW":
-        yield "·", "  ".join(f"{_word(key)}={_word(value)}" for key, value in message.meta.items())
+        yield "· " + "  ".join(f"{_word(key)}={_word(value)}" for key, value in message.meta.items())
     if message.type == "QUESTION":
         # Whoever answers needs it: bus post --parent ID.
-        yield "·", _word(message.msg_id)
+        yield f"· {_word(message.msg_id)}"
 
 
 def _attached(path: str, facts: object) -> str:
-    size = facts.get("size") if isinstance(facts, Mapping) else None
-    number = int(size) if isinstance(size, str | int) and str(size).isdecimal() and len(str(size)) < 20 else None
-    return _word(path) if number is None else f"{_word(path)}, {_size(number)}"
+    """Where a file is, its size, and the name it had, where that is another one; as far as the message says them."""
+    said = facts if isinstance(facts, Mapping) else {}
+    name, size = _word(str(said.get("name", ""))), str(said.get("size", ""))
+    shown = _size(int(size)) if size.isascii() and size.isdecimal() and len(size) < _LONGEST_SIZE else ""
+    return "  ".join(filter(None, (_word(path), shown, "" if path.endswith(f"/{name}") else name)))
 
 
 def _size(number: int) -> str:
@@ -224,15 +245,15 @@ def _task_colour(task: str) -> str:
     return "2" if task == "-" else f"38;5;{_TASKS[crc32(task.encode('utf-8', 'replace')) % len(_TASKS)]}"
 
 
-def _state_line(row: str) -> str:
+def _state_row(row: str) -> Row:
     """`ASSIGNED → WORKING`, and less loud by whom and where."""
-    states, bracket, rest = row.partition(" (")
+    states, bracket, rest = row.partition(" (") if "→" in row else ("", "", row)
     shown = _STATE.sub(lambda found: _painted(found[0], STATES[found[0]]), states)
-    return shown + _painted(f"{bracket}{rest}", "2") if bracket else shown
+    return Row(row, shown + _painted(f"{bracket}{rest}", "2") if bracket or rest else shown)
 
 
-def _marked(row: str) -> str:
-    return _painted(row, "33")
+def _text_row(row: str, is_recovered: bool) -> Row:
+    return Row(row, _painted(row, "33") if is_recovered else row)
 
 
 def _painted(text: str, code: str) -> str:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from conductor_git.bus.address import parse_address
+from conductor_git.bus import current
+from conductor_git.bus.address import Address, open_bus, parse_address
 from conductor_git.cli import posting
-from conductor_git.cli.output import counted, document, narrate, say
-from conductor_git.errors import BusDamaged, ConductorError
+from conductor_git.cli.output import answer, counted, document, narrate, say
+from conductor_git.errors import BusDamaged, ConductorError, NotFound
+from conductor_git.layout import BUS_NAMES
 
 if TYPE_CHECKING:
     from conductor_git.bus.base import Bus, Report
+    from conductor_git.bus.copy import Copied
 
-_MOVED = "moved to "
+_MOVED: Final = "moved to "
 
 
 def verify(*, bus: str | None = None, as_json: bool = False) -> None:
@@ -100,5 +104,44 @@ def _path(log: Bus) -> Path:
 
 
 def copy(*, source: str, target: str, as_json: bool = False) -> None:
-    """Copy a bus, ids kept; from the project's own to its other backend, move it."""
-    raise NotImplementedError
+    """Copy a bus, ids kept; from one of the project's own to the other, move it: the project goes on with that one."""
+    origin, goal = _address(source), _address(target)
+    is_move = source in BUS_NAMES and target in BUS_NAMES
+    if not is_move and not os.path.lexists(origin.path):
+        raise NotFound(f"there is no bus at {origin.path}", hint=f"ls -ld {quote(str(origin.path.parent))}")
+    from conductor_git.bus.copy import copy as copied
+
+    result = copied(open_bus(origin), open_bus(goal), move=is_move)
+    if is_move:
+        current.set_current(goal.path.parent, goal)
+    if as_json:
+        document(source=origin.url, target=goal.url, moved=is_move, **result._asdict())
+        return
+    answer(goal.url)
+    _tell_copied(result, origin, goal, is_move)
+
+
+def _address(text: str) -> Address:
+    """The bus that is named: by path or URL, or the project's own on a backend, by the backend's name alone."""
+    if text not in BUS_NAMES:
+        return parse_address(text)
+    state_dir = posting.state_dir_here()
+    return current.own_address(state_dir, text, current.current_address(state_dir).segment_bytes)
+
+
+def _tell_copied(result: Copied, origin: Address, goal: Address, is_move: bool) -> None:
+    came = f"{counted(result.messages, 'message')} and {counted(result.readers, 'cursor')}"
+    narrate("✓", f"{came} {'moved' if is_move else 'copied'} from {origin.url} to {goal.url}")
+    if result.recovered:
+        narrate("○", f"{counted(result.recovered, 'message')} found past damage came along, marked as such")
+    if result.damaged:
+        narrate("▲", f"{counted(result.damaged, 'damaged place')} of {origin.url} could not be read")
+    if result.attachments_left:
+        narrate("▲", f"{counted(result.attachments_left, 'message')} came along without the attachment they name")
+    for reader in result.readers_left:
+        narrate("▲", f"{reader} begins anew: its cursor names no message of {origin.url}")
+    if result.halted and not result.halted.startswith(_MOVED):
+        narrate("▲", f"{origin.url} had stopped taking messages: {result.halted}")
+    if is_move:
+        narrate("○", "the project goes on with it; in .conductor.yaml say so too:")
+        narrate("↳", f"bus: {{backend: {goal.backend}}}")

@@ -70,6 +70,7 @@ def spawn(  # noqa: PLR0913, PLR0917 - one parameter an option
     wanted = plan(place.project, order, config)
     if dry_run:
         facts = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(wanted).items()}
+        facts["bus"] = wanted.bus.url
         if as_json:
             document(plan=facts)
         else:

@@ -21,7 +21,7 @@ from conductor_git.workflow.beat import beat
 from conductor_git.workflow.glance import glance
 
 if TYPE_CHECKING:
-    from conductor_git.bus.file import FileBus
+    from conductor_git.bus.base import Bus
     from conductor_git.message import Message
 
 _NEWS = 10
@@ -40,11 +40,11 @@ def heartbeat(*, task: str | None = None, note: str | None = None, as_json: bool
         document(task={"task_id": task_id})
 
 
-def _bus(layout: Layout) -> FileBus:
+def _bus(layout: Layout) -> Bus:
     # A beat without a note needs no bus, and its modules are half of what a beat would cost.
-    from conductor_git.bus.file import FileBus
+    from conductor_git.bus.current import CurrentBus
 
-    return FileBus(layout.bus)
+    return CurrentBus(layout.state_dir)
 
 
 def _layout_here() -> tuple[Layout, WorkerContext | None]:
@@ -130,7 +130,7 @@ def _say_all(context: WorkerContext, facts: dict[str, Any], as_json: bool) -> No
         print("\nnew on the bus", *(rendered(message).partition("\n")[0] for message in news), sep="\n")
 
 
-def _reviews(bus: FileBus, layout: Layout, context: WorkerContext) -> list[Message]:
+def _reviews(bus: Bus, layout: Layout, context: WorkerContext) -> list[Message]:
     """The newest reviews as the bus tells them; looked for only where there are some, and no more than there are."""
     try:
         count = sum(path.suffix == ".yaml" for path in layout.reviews(context.task_id).iterdir())

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from conductor_git import process
-from conductor_git.bus.file import FileBus
+from conductor_git.bus.base import Bus
+from conductor_git.bus.current import CurrentBus
 from conductor_git.bus.stop import Stop
 from conductor_git.demo.story import Part, part
 from conductor_git.environment import inherited
@@ -35,10 +36,10 @@ def main() -> None:
     conductor("bus", "post", "--type", "FACT", work.word)
     since = last_message()
     conductor("done", "-m", work.summary)
-    listen(work, FileBus(Path(here["context"]["bus"].removeprefix("file:"))), since)
+    listen(work, CurrentBus(Path(here["context"]["state_dir"])), since)
 
 
-def listen(work: Part, bus: FileBus, since: str) -> None:
+def listen(work: Part, bus: Bus, since: str) -> None:
     """Do what the bus brings for this task, until it has landed."""
     types = ("REVIEW", "BOUNCED", "LANDED")
     with Stop(_SECONDS) as stop:

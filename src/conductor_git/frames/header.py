@@ -23,7 +23,9 @@ _ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\
 _plain: Final = re.compile(PLAIN, re.ASCII)
 _MAX_KEY: Final = 128
 _MAX_DEPTH: Final = 6
-_OURS: Final = frozenset("msg_id ts type project_id task_id run_id parents attachment_path meta recovered length crc".split())
+_OURS: Final = frozenset(
+    "msg_id ts type project_id task_id run_id parents attachment_path meta recovered length crc".split()
+)
 _ROOM: Final = 256
 """What msg_id, ts and crc may need of the header's limit."""
 

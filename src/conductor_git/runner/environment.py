@@ -41,7 +41,7 @@ def identity_variables(project: Project, run: Run, run_id: RunId) -> dict[str, s
         "CONDUCTOR_TASK_ID": run.task_id,
         "CONDUCTOR_PROJECT_ID": run.project_id,
         "CONDUCTOR_RUN_ID": run_id,
-        "CONDUCTOR_BUS": f"file:{project.layout.bus}",
+        "CONDUCTOR_BUS": project.bus.url,
         "CONDUCTOR_GENERATION": str(run.generation),
     }
 

@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from conductor_git import configguard, durable, journal, worktree
 from conductor_git.actor import Actor
+from conductor_git.bus.address import Address
+from conductor_git.bus.current import current_address, set_current
 from conductor_git.config.model import Config
 from conductor_git.context import WorkerContext
 from conductor_git.errors import (
@@ -34,6 +36,7 @@ from conductor_git.names import CommitId, TaskId
 from conductor_git.project import Project, commit_of, require_commits
 from conductor_git.run import Event, Run, State, Step
 from conductor_git.runner.launch import launch, require_command
+from conductor_git.settings import bus_address
 from conductor_git.transition import begin
 from conductor_git.undo_spawn import remove_half_made
 
@@ -76,6 +79,8 @@ class Plan:
     command: tuple[str, ...]
     needs: tuple[TaskId, ...]
     reviews_required: int
+    bus: Address
+    """Where the project's messages go."""
 
 
 def plan(project: Project, order: Order, config: Config) -> Plan:
@@ -121,6 +126,7 @@ def plan(project: Project, order: Order, config: Config) -> Plan:
         command=order.command,
         needs=order.needs,
         reviews_required=order.reviews_required or config.reviews_required,
+        bus=bus_address(project, config),
     )
 
 
@@ -257,6 +263,8 @@ def _branch_taken(project: Project, wanted: Plan) -> bool:
 
 def _make(project: Project, wanted: Plan, by: Actor, at: datetime) -> Run:
     layout = project.layout
+    if wanted.bus != current_address(layout.state_dir):
+        set_current(layout.state_dir, wanted.bus)
     durable.make_directory(layout.task(wanted.task_id))
     durable.replace(layout.prompt(wanted.task_id), wanted.prompt.encode())
     configguard.remember(layout, wanted.task_id, shared_config(project.git))
@@ -310,7 +318,7 @@ def write_context(project: Project, run: Run) -> None:
         worktree=path,
         repository=project.repository,
         state_dir=project.layout.state_dir,
-        bus=f"file:{project.layout.bus}",
+        bus=project.bus.url,
         description=run.title,
         created_at=run.created_at,
     )

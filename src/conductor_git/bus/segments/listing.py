@@ -6,11 +6,14 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from conductor_git import durable
 from conductor_git.errors import BusDamaged, UnsafePath
 from conductor_git.message import id_time
+
+SEGMENT_BYTES: Final = 64 << 20
+"""Over this a file is closed and a new one begun, where nothing else was said."""
 
 
 class Segment(NamedTuple):

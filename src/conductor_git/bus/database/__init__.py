@@ -1,0 +1,1 @@
+"""A bus in one SQLite database: how it is opened and made, and what its rows say."""

@@ -1,0 +1,87 @@
+"""What SQLite's errors mean for a bus, in the words and classes that every backend uses."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from conductor_git.bus.halt import Halt
+from conductor_git.errors import BusDamaged, ConductorError, LockTimeout, StateUnwritable
+
+_BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
+_NO_WRITE: Final = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_CANTOPEN)
+_NOT_WRITTEN: Final = (sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE)
+"""A write that failed before any flush, and left nothing that counts."""
+_WRITER: Final = 120
+"""The byte of the shared memory file that whoever writes has locked (sqlite.org/walformat.html)."""
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    return _primary(error) in _BUSY
+
+
+def refusal(error: sqlite3.Error, path: Path, seconds: float, halt: Halt | None) -> Exception:
+    """What to raise for `error`; `halt` is that of the bus if it was being written to.
+
+    An I/O error of a write is a flush that failed, as far as anybody can tell: the bus is halted.
+    """
+    primary = _primary(error)
+    if primary is None:
+        return error  # a mistake of ours and nothing that SQLite met
+    if primary in _BUSY:
+        return _timeout(path, seconds)
+    if halt is not None:
+        if primary == sqlite3.SQLITE_FULL or primary in _NO_WRITE or error.sqlite_errorcode in _NOT_WRITTEN:
+            return _unwritable(path, error)
+        if primary == sqlite3.SQLITE_IOERR:
+            return halt.flush_failed(OSError(errno.EIO, _said(error)))
+    if primary == sqlite3.SQLITE_NOTADB:
+        return BusDamaged(f"{path} is no SQLite database", hint=f"ls -l {path}", path=str(path))
+    return BusDamaged(f"{path} could not be used: {_said(error)}", hint="conductor-git bus verify", path=str(path))
+
+
+def _primary(error: sqlite3.Error) -> int | None:
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
+
+
+def _said(error: sqlite3.Error) -> str:
+    return f"{error} ({error.sqlite_errorname})"
+
+
+def _unwritable(path: Path, error: sqlite3.Error) -> ConductorError:
+    full = _primary(error) == sqlite3.SQLITE_FULL
+    return StateUnwritable(
+        f"{path} could not be written: {_said(error)}",
+        hint=f"df -h {path.parent}" if full else f"ls -ld {path.parent} {path}",
+        path=str(path),
+    )
+
+
+def _timeout(path: Path, seconds: float) -> LockTimeout:
+    holder = _holder(path)
+    return LockTimeout(
+        f"{path} was still locked after {seconds:g} s" + (f", by {holder}" if holder else ""),
+        hint=f"lsof {path}",
+        path=str(path),
+        seconds=seconds,
+        holder=holder,
+    )
+
+
+def _holder(path: Path) -> str:
+    """Who writes to the database by the kernel's list of locks (Linux); empty where it cannot be known."""
+    try:
+        known = os.lstat(f"{path}-shm")
+        name = f"{os.major(known.st_dev):02x}:{os.minor(known.st_dev):02x}:{known.st_ino}"
+        for line in Path("/proc/locks").read_text().splitlines():
+            _, kind, _, access, pid, file, first, last = line.replace("-> ", "").split()
+            if (kind, access, file) == ("POSIX", "WRITE", name) and int(first) <= _WRITER <= int(last):
+                command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")[:200]
+                return f"process {pid} ({command.decode('utf-8', 'replace').strip()})"
+    except (OSError, ValueError):
+        pass
+    return ""

@@ -1,0 +1,1 @@
+"""Many processes for a long time."""
