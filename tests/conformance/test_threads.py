@@ -14,7 +14,7 @@ from conductor_git.bus.thread import depths, thread
 from conductor_git.errors import UnknownCursor
 from conductor_git.frames.frame import encode
 from conductor_git.message import Message, Parent, make_msg_id, timestamp
-from tests.conformance.backends import FACT, bus_at, url_in
+from tests.conformance.backends import FACT
 
 NOON = 1_795_174_502_123_456_789
 Parents = Mapping[str, Sequence[str]]
@@ -135,8 +135,7 @@ def test_a_thread_goes_through_closed_segments(tmp_path: Path) -> None:
     assert ids(thread(bus, whole[20])) == whole
 
 
-def test_a_chain_of_thousands_costs_no_recursion(tmp_path: Path) -> None:
-    bus = bus_at(url_in(tmp_path, "sqlite"))
+def test_a_chain_of_thousands_costs_no_recursion_and_no_search_for_each(bus: Bus) -> None:
     names = [f"n{number}" for number in range(3000)]
     chain = foreign({name: names[number + 1 : number + 2] for number, name in enumerate(names)})
     bus.adopt(chain)

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from conductor_git.bus.address import SEGMENT_BYTES, open_bus, parse_address
+from conductor_git.bus.address import open_bus, parse_address
+from conductor_git.bus.segments.listing import SEGMENT_BYTES
 from conductor_git.message import Message
 from tests.faults.failing import Point, Stage
 
@@ -82,12 +83,15 @@ def theatre(scene: Scene, place: Path) -> Theatre:
 
 
 def left_by_a_kill(url: str, bodies: int, size: int) -> None:
-    """Append to the bus at `url` in a process that is killed with its bus open, as it was left by its last append."""
+    """A database as a kill leaves it: with all of its messages in a log that nobody has brought into it yet."""
     program = """
-import os, signal, sys
+import os, signal, sqlite3, sys
 from conductor_git.bus.address import open_bus, parse_address
 from conductor_git.message import Message
 bus = open_bus(parse_address(sys.argv[1]))
+bus.append(Message(type="FACT", body="the first"))
+keeps_the_log = sqlite3.connect(bus.path)
+keeps_the_log.execute("SELECT count(*) FROM message").fetchone()
 for number in range(int(sys.argv[2])):
     bus.append(Message(type="FACT", body=f"{number} " + "x" * int(sys.argv[3])))
 os.kill(os.getpid(), signal.SIGKILL)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from conductor_git.bus.halt import Halt
 from conductor_git.bus.stop import Stop
 from conductor_git.frames.decoder import Damage
 from conductor_git.message import Message
@@ -58,6 +59,11 @@ class Bus(Protocol):
         """Whether other tools write to it by themselves, so that ids can be of any shape and in any order."""
         ...
 
+    @property
+    def halt(self) -> Halt:
+        """Why it takes no message, where it takes none, and the way to let it take some again."""
+        ...
+
     def append(self, message: Message) -> str:
         """Give `message` its id and time, store it, and return the id; on disk when this returns.
 
@@ -68,7 +74,8 @@ class Bus(Protocol):
     def adopt(self, messages: Iterable[Message]) -> int:
         """Store messages of another bus as they are, ids kept and in their order; on disk when this returns. How many.
 
-        `BadInput` where one of our ids is not above the last one of this bus; what came before it is stored.
+        `BadInput` where one of our ids is not above the last one of this bus; what came before it is stored. A bus that
+        has moved away takes them too: it is how it comes back.
         """
         ...
 
@@ -117,6 +124,10 @@ class Bus(Protocol):
 
         A cursor never goes back; `UnknownCursor` for an id that is not on the bus.
         """
+        ...
+
+    def readers(self) -> Mapping[str, str]:
+        """Reader → acknowledged cursor, of all who ever acknowledged any."""
         ...
 
     def hand_over(self, url: str, rest: Callable[[], None]) -> None:

@@ -64,7 +64,7 @@ def copy(source: Bus, target: Bus, *, move: bool) -> Copied:
     before = source.verify()
     copying = _Copying(source, target)
     if move:
-        _require_open(target)
+        _require_open(source, target)
     copying.start(is_moved_ok=move)
     if move:
         copying.move()
@@ -132,6 +132,9 @@ class _Copying:
         self.take()
         if next(_after(self._source, self._place), None) is not None:
             raise self._mismatch(self._place)
+        if self._target.halt.moved_to == self._source.url:
+            # It had moved to where it now comes back from, and not before this does it take anything of its own.
+            self._target.halt.lift()
 
     def _compare(self, error: Callable[[_Place], ConductorError]) -> bool:
         """Compare what the target has after the place, and move the place on; whether it has more than the source."""
@@ -202,8 +205,10 @@ def _require_another_place(source: Bus, target: Bus) -> None:
         )
 
 
-def _require_open(target: Bus) -> None:
-    if why := target.verify().halted:
+def _require_open(source: Bus, target: Bus) -> None:
+    if target.halt.moved_to == source.url:
+        return
+    if why := target.halt.reason:
         raise BadInput(
             f"{target.url} takes no messages ({why}), so no bus is moved there",
             hint=f"conductor-git bus verify --bus {target.url}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Generator, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from conductor_git.message import Message
 
 if TYPE_CHECKING:
     from conductor_git.bus.base import Bus, Report, Tell
+    from conductor_git.bus.halt import Halt
     from conductor_git.bus.stop import Stop
 
 Found = Generator[Message, None, None]
@@ -64,6 +65,10 @@ class CurrentBus:
     def has_foreign_writers(self) -> bool:
         return self._bus.has_foreign_writers
 
+    @property
+    def halt(self) -> Halt:
+        return self._bus.halt
+
     def append(self, message: Message) -> str:
         """Store `message` and return its new id, on disk when this returns; on the bus that is in force then."""
         try:
@@ -108,6 +113,9 @@ class CurrentBus:
 
     def acknowledge(self, reader: str, msg_id: str) -> str:
         return self._bus.acknowledge(reader, msg_id)
+
+    def readers(self) -> Mapping[str, str]:
+        return self._bus.readers()
 
     def hand_over(self, url: str, rest: Callable[[], None]) -> None:
         self._bus.hand_over(url, rest)

@@ -119,6 +119,12 @@ class FileBus:
         self.get(msg_id)
         return Readers(self.path).advance(reader, msg_id, self._is_after)
 
+    def readers(self) -> dict[str, str]:
+        """Reader → cursor, by name."""
+        from conductor_git.bus.readers import Readers
+
+        return Readers(self.path).all()
+
     def hand_over(self, url: str, rest: Callable[[], None]) -> None:
         """With all writers kept out: call `rest`, and then send writers to `url`."""
         with self._appender.held() as fd:

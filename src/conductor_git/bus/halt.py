@@ -24,10 +24,15 @@ class Halt:
         self._failed = ""
         """What a flush of ours said; counts also where the marker could not be written."""
 
-    def require_none(self) -> None:
-        """Refuse (`BusDamaged`, `BusMoved`) where the bus takes no message; call it with the writers' lock held."""
+    def require_none(self, *, though_moved: bool = False) -> None:
+        """Refuse (`BusDamaged`, `BusMoved`) where the bus takes no message; call it with the writers' lock held.
+
+        `though_moved` is for whoever brings back to it what was posted since it moved.
+        """
         if self._failed or os.access(self._name, os.F_OK):
-            raise self._refusal()
+            refusal = self._refusal()
+            if not (though_moved and isinstance(refusal, BusMoved)):
+                raise refusal
 
     def flush_failed(self, error: OSError) -> BusDamaged:
         """Halt the bus for a flush that failed and is never tried again; the error to raise."""

@@ -135,7 +135,7 @@ class SqliteBus:
     def acknowledge(self, reader: str, msg_id: str) -> str:
         """Remember durably that `reader` has dealt with everything up to `msg_id`, and return the cursor in force."""
         name, place = parse_reader(reader), self._place(msg_id)
-        with self._database.writing() as db:
+        with self._database.writing(though_moved=True) as db:
             known = _cursor(db, name)
             if known is not None and (place_of(db, known) or 0) >= place:
                 return known

@@ -18,15 +18,12 @@ def thread(bus: Bus, msg_id: str) -> list[Message]:
 
     `UnknownCursor` for an id that is not there; parents that are not there are passed over. A bus whose ids rise and
     whose parents come before their children is read once. On any other, which other tools wrote to or which was copied
-    from such a one, the ids of all messages with parents are gathered first, and it is read once more. Kept are those
+    from such a one, the ids of all messages with parents are gathered first, and it is read twice more. Kept are those
     ids and the messages of the conversation.
     """
     ancestors = _ancestors(bus, bus.get(msg_id))
-    found = _in_order(bus.read(), set(ancestors))
-    if found is not None:
-        return found
-    members = _descendants(bus.read(), ancestors)
-    return [message for message in bus.read() if message.msg_id in members]
+    found = None if ancestors is None else _in_order(bus.read(), ancestors)
+    return _in_any_order(bus, msg_id) if found is None else found
 
 
 def depths(messages: Sequence[Message]) -> Mapping[str, int]:
@@ -50,11 +47,17 @@ def depths(messages: Sequence[Message]) -> Mapping[str, int]:
     return found
 
 
-def _ancestors(bus: Bus, start: Message) -> set[str]:
-    """The ids of `start` and of all that it descends from, as far as they are on the bus."""
+def _ancestors(bus: Bus, start: Message) -> set[str] | None:
+    """The ids of `start` and of all that it descends from, as far as they are on the bus.
+
+    None where an id of another tool is among them: such a one may lie anywhere, and looking for each of them reads the
+    whole bus each time.
+    """
     known, looked_for, left = {start.msg_id}, {start.msg_id}, [start]
     while left:
         for parent in left.pop().parents:
+            if id_time(parent.msg_id) is None:
+                return None
             if parent.msg_id not in looked_for:
                 looked_for.add(parent.msg_id)
                 try:
@@ -87,16 +90,23 @@ def _is_early(message: Message, last: str) -> bool:
     return any(id_time(parent.msg_id) is None or id_key(parent.msg_id) > last for parent in message.parents)
 
 
-def _descendants(messages: Iterable[Message], ancestors: set[str]) -> set[str]:
-    """The ids of `ancestors` and of all that descends from them, whatever the order."""
-    children: defaultdict[str, list[str]] = defaultdict(list)
-    for message in messages:
+def _in_any_order(bus: Bus, msg_id: str) -> list[Message]:
+    above: defaultdict[str, list[str]] = defaultdict(list)
+    below: defaultdict[str, list[str]] = defaultdict(list)
+    for message in bus.read():
         for parent in message.parents:
-            children[parent.msg_id].append(message.msg_id)
-    reached, left = set(ancestors), list(ancestors)
+            above[message.msg_id].append(parent.msg_id)
+            below[parent.msg_id].append(message.msg_id)
+    named = _reached({msg_id}, above)
+    members = _reached({message.msg_id for message in bus.read() if message.msg_id in named}, below)
+    return [message for message in bus.read() if message.msg_id in members]
+
+
+def _reached(start: set[str], edges: Mapping[str, list[str]]) -> set[str]:
+    reached, left = set(start), list(start)
     while left:
-        for child in children.get(left.pop(), ()):
-            if child not in reached:
-                reached.add(child)
-                left.append(child)
+        for further in edges.get(left.pop(), ()):
+            if further not in reached:
+                reached.add(further)
+                left.append(further)
     return reached

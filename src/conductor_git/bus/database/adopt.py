@@ -70,7 +70,7 @@ def _unreadable(message: Message) -> BadInput:
 
 def _store(database: Database, piece: list[Row]) -> int:
     """Store the rows up to the first one whose id is not above the last one, and raise for that."""
-    with database.writing() as db:
+    with database.writing(though_moved=True) as db:
         taken, refused = _in_order(piece, last_id(db))
         insert(db, (row[1:] for row in taken))
     if refused is not None:

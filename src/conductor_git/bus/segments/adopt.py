@@ -21,7 +21,7 @@ def adopt(appender: Appender, messages: Iterable[Message]) -> int:
     """
     count = 0
     for piece in _pieces(messages):
-        appender.store(lambda last_id, piece=piece: _joined(piece, last_id))  # type: ignore[misc]
+        appender.store(lambda last_id, piece=piece: _joined(piece, last_id), though_moved=True)  # type: ignore[misc]
         count += len(piece)
     return count
 

@@ -53,13 +53,13 @@ class Appender:
         self.store(make)
         return msg_id
 
-    def store(self, make: Making) -> None:
+    def store(self, make: Making, *, though_moved: bool = False) -> None:
         """Write what `make` gives as one piece, and flush it after the unlock, so that writers who wait share one."""
         is_stored = False
         while not is_stored:
             fd = self._open()
             try:
-                is_stored = self._write_locked(fd, make)
+                is_stored = self._write_locked(fd, make, though_moved)
                 if is_stored:
                     self._flush(fd)
             except OSError as error:
@@ -94,13 +94,13 @@ class Appender:
         except OSError as error:
             raise durable.unwritable(self._path, error) from error
 
-    def _write_locked(self, fd: int, make: Making) -> bool:
+    def _write_locked(self, fd: int, make: Making, though_moved: bool) -> bool:
         """Whether it was written: not where the file was renamed or replaced while we waited, or is full."""
         with durable.flocked(fd, seconds=self._seconds, path=self._path):
             known = os.fstat(fd)
             if inode_at(self._name) != known.st_ino:
                 return False
-            self.halt.require_none()
+            self.halt.require_none(though_moved=though_moved)
             last_id, size, padding = self._prepared(fd, known.st_size)
             data = padding + make(last_id)
             if size and size + len(data) > self._segment_bytes and self._close_segment(fd, last_id):
