@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import appends, commands, landings, spawning
+from benchmarks import appends, commands, following, landings, reading, spawning
 from benchmarks.pairs import Row
 from benchmarks.repositories import git
 from benchmarks.table import HEADER, aligned, cells, markdown, write_into
@@ -31,6 +31,9 @@ Benchmark = Callable[[bool], Iterator[Row]]
 
 ALL: Final[Mapping[str, Benchmark]] = {
     "P1": lambda short: appends.appends(1 if short else 9),
+    "P3": lambda short: reading.since(*((5, 100_000) if short else (50, 1_000_000))),
+    "P4": lambda short: reading.everything(3 if short else 15, 100_000),
+    "P5": lambda short: following.following(1 if short else 15),
     "P6": lambda short: commands.hot(5 if short else 31),
     "P7": lambda short: commands.looking(3 if short else 21),
     "P8": lambda short: spawning.one(*((3, (200, 3000)) if short else (15, (200, 3000, 30_000)))),

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -30,8 +29,7 @@ def appends(pairs: int) -> Iterator[Row]:
     yield _row("P1", _WHAT, _plain, "file", seen, pairs, goal=1.5)
     with _slow_flushes():
         yield _row("P1", f"{_WHAT}, a flush takes 3 ms", _plain, "file", seen, pairs, goal=4)
-    if find_spec("conductor_git.bus.sqlite"):
-        yield _row("P1", f"{_WHAT}, sqlite", _plain, "sqlite", proof("sqlite"), pairs)
+    yield _row("P1", f"{_WHAT}, sqlite", _plain, "sqlite", proof("sqlite"), pairs)
     yield _row("P2", _WHAT, _bare, "file", seen, pairs, goal=0.6)
 
 

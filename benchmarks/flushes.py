@@ -23,9 +23,13 @@ _CALL: Final = re.compile(r"(?P<name>\w+)\(\d+<(?P<path>[^>]*)>.* = (?P<result>-
 _TOP: Final = Path(__file__).parents[1]
 
 
+_LOGS: Final = {"file": "bus", "sqlite": "bus-wal"}
+"""The file to which a backend first writes a message. What it copies from there to others later is safe already."""
+
+
 class Proof(NamedTuple):
-    """What the system calls of some writers say. `unproved` are the acknowledgements before which something that the
-    writer had written since the one before was not flushed, or before which it had written nothing at all."""
+    """What the system calls of some writers say. `unproved` are the acknowledgements before which the writer's last
+    write had not been flushed, or before which it had written nothing since the one before."""
 
     acknowledged: int = 0
     unproved: int = 0
@@ -56,7 +60,8 @@ def proof(backend: str) -> Proof | None:
         logs.mkdir()
         if not _traced(backend, place, logs):
             return None
-        found = [read_log(log.read_text("utf-8", "replace").splitlines(), place) for log in logs.iterdir()]
+        logged = (log.read_text("utf-8", "replace").splitlines() for log in logs.iterdir())
+        found = [read_log(lines, place / _LOGS[backend]) for lines in logged]
         return Proof(*map(sum, zip(*found, strict=True)))
 
 
@@ -72,23 +77,20 @@ def _traced(backend: str, place: Path, logs: Path) -> bool:
     return True
 
 
-def read_log(lines: Iterable[str], place: Path) -> Proof:
-    """One process's system calls in their order, as `strace -y` writes them; only what is below `place` counts."""
+def read_log(lines: Iterable[str], bus: Path) -> Proof:
+    """One process's system calls in their order, as `strace -y` writes them. `bus` is the file that messages go to;
+    flushes of what lies beside it are counted too."""
     acknowledged = unproved = flushes = 0
-    written: set[str] = set()
-    unflushed: set[str] = set()
-    for line in lines:
-        call = _CALL.match(line)
-        if call is None or not call["path"].startswith(str(place)) or int(call["result"]) < 0:
+    is_written = is_flushed = False
+    for call in filter(None, map(_CALL.match, lines)):
+        path, is_flush = Path(call["path"]), call["name"] in _FLUSHES.split(",")
+        if int(call["result"]) < 0 or bus.parent not in (path, path.parent):
             continue
-        if Path(call["path"]).name.startswith(ACKNOWLEDGED):
+        flushes += is_flush
+        if path.name.startswith(ACKNOWLEDGED):
             acknowledged += 1
-            unproved += not written or bool(unflushed)
-            written, unflushed = set(), set()
-        elif call["name"] in _FLUSHES.split(","):
-            flushes += 1
-            unflushed.discard(call["path"])
-        else:
-            written.add(call["path"])
-            unflushed.add(call["path"])
+            unproved += not (is_written and is_flushed)
+            is_written = False
+        elif path == bus:
+            is_written, is_flushed = is_written or not is_flush, is_flush
     return Proof(acknowledged, unproved, flushes)

@@ -55,9 +55,8 @@ def following(rounds: int, backends: tuple[str, ...] = ("file", "sqlite")) -> It
     """A row for the middle and one for the slow ones, of `rounds` times 200 messages; a goal only for the file bus."""
     for backend in backends:
         with tempfile.TemporaryDirectory(dir=kept_in(), prefix="follow-") as scratch:
-            path = Path(scratch) / "bus"
-            bus = open_bus(parse_address(f"{backend}:{path}"))
-            with _receiver(*_by_pipe()) as pipe, _receiver(*_by_bus(bus)) as follower:
+            url = f"{backend}:{scratch}/bus"
+            with _receiver(*_by_pipe()) as pipe, _receiver(*_by_bus(url)) as follower:
                 # In turns, so that what else the machine does falls on both.
                 pairs = [(list(pipe.delays()), list(follower.delays())) for _ in range(rounds)]
                 idle = _idle(follower.process_id)
@@ -93,8 +92,16 @@ def _by_pipe() -> tuple[Sending, Receiving]:
     return lambda sent: os.write(write, b"%d" % sent), received
 
 
-def _by_bus(bus: Bus) -> tuple[Sending, Receiving]:
-    return lambda sent: bus.append(MESSAGE._replace(body=str(sent))), lambda: (int(m.body) for m in bus.follow())
+def _by_bus(url: str) -> tuple[Sending, Receiving]:
+    def received() -> Iterator[int]:
+        return (int(message.body) for message in _opened(url).follow())
+
+    bus = _opened(url)
+    return lambda sent: bus.append(MESSAGE._replace(body=str(sent))), received
+
+
+def _opened(url: str) -> Bus:
+    return open_bus(parse_address(url))
 
 
 @contextmanager

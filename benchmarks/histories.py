@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from conductor_git.bus.address import SEGMENT_BYTES
-from conductor_git.bus.segments.listing import segment_path
+from conductor_git.bus.segments.listing import SEGMENT_BYTES, segment_path
 from conductor_git.frames.frame import encode
 from conductor_git.message import Message, Parent, make_msg_id, timestamp
 

@@ -80,14 +80,6 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def repeated(work: Callable[[], object], times: int) -> float:
-    """The seconds of one call, where a single one is too short for the clock."""
-    start = time.perf_counter()
-    for _ in range(times):
-        work()
-    return (time.perf_counter() - start) / times
-
-
 def measured(
     number: str,
     what: str,

@@ -16,6 +16,7 @@ AFTER: Final = Message(type="FACT", body="after the fault", task_id="after")
 
 _OF: Final = re.compile(r"\d+<([^>]*)>")
 _PATHS: Final = re.compile(r'"([^"]*)"')
+_LOG: Final = "-wal"
 _TOLD: Final = re.compile(r'1<[^>]*>, "MSG-')
 
 
@@ -72,13 +73,15 @@ def _goes_on(stage: Stage, *, halted: bool) -> Iterator[str]:
 class _Disk:
     """What a power cut could take, by the log of the calls: files and directories with changes that nobody flushed.
 
-    A flush of a file that failed counts for ever: the kernel may have dropped the pages, and a second flush would be
-    in vain. The quarantine holds nothing that was acknowledged, and what SQLite maps as memory is made anew.
+    A flush of a changed file that failed counts for ever: the kernel may have dropped the pages, and a second flush
+    would be in vain. The quarantine holds nothing that was acknowledged, what SQLite maps as memory is made anew, and
+    what its log holds may be missing from the database for as long as the log is there.
     """
 
     existing: set[str]
     dirty: set[str] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
+    logs: set[str] = field(default_factory=set)
 
     def see(self, call: str, rest: str) -> None:
         of, paths, is_error = _OF.match(rest), _PATHS.findall(rest), " = -1 " in rest
@@ -87,24 +90,38 @@ class _Disk:
         elif is_error or not (of or paths):
             return
         elif call in ("write", "pwrite64") and of and not rest.startswith(("1<", "2<")):
-            self.dirty.add(of[1])
+            self._write(of[1], at_start=", 0) = " in rest)
         elif call == "mkdir" or (call == "openat" and "O_CREAT" in rest):
             self._name(paths[0])
         elif call.startswith("rename"):
             self.dirty = {paths[1] if path == paths[0] else path for path in self.dirty}
             self._name(paths[1])
         elif call.startswith("unlink"):
+            self._log_goes(paths[0])
             self.dirty.discard(paths[0])
             self.failed.discard(paths[0])
 
     def in_danger(self) -> set[str]:
-        return {path for path in self.dirty | self.failed if not _is_idle(path)}
+        logged = {log.removesuffix(_LOG) for log in self.logs}
+        return {path for path in (self.dirty - logged) | self.failed if not _is_idle(path)}
+
+    def _write(self, path: str, *, at_start: bool) -> None:
+        if path.endswith(_LOG):
+            if at_start:
+                self._log_goes(path)
+            self.logs.add(path)
+        self.dirty.add(path)
+
+    def _log_goes(self, path: str) -> None:
+        """SQLite begins or removes its log only when all of it is in the database, flushed."""
+        self.logs.discard(path)
+        self.failed |= {path.removesuffix(_LOG)} & self.dirty
 
     def _flush(self, path: str, is_error: bool) -> None:
         if not is_error:
             self.dirty.discard(path)
         elif not Path(path).is_dir():
-            self.failed.add(path)
+            self.failed |= {path} & self.dirty
 
     def _name(self, path: str) -> None:
         if path not in self.existing and not _is_idle(path):
@@ -118,7 +135,8 @@ def _is_idle(path: str) -> bool:
 
 def _told_unflushed(stage: Stage, log: list[str]) -> Iterator[str]:
     """The files and directories that a power cut could set back once an id was told."""
-    disk = _Disk({str(stage.directory / name) for name in stage.names})
+    existing = {str(stage.directory / name) for name in stage.names}
+    disk = _Disk(existing, logs={path for path in existing if path.endswith(_LOG)})
     start = max((at for at, line in enumerate(log) if '"READY\\n"' in line), default=0)
     for call, rest in (match.groups() for match in map(LINE.match, log[start:]) if match):
         if call == "write" and _TOLD.match(rest):

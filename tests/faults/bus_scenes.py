@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
 from conductor_git.bus.address import open_bus, parse_address
@@ -46,14 +49,14 @@ def torn(url: str) -> None:
 
 
 def torn_log(url: str) -> None:
-    left_by_a_kill(url, 4, 5000)
-    log = next(parse_address(url).path.parent.glob("*-wal"))
+    left_by_a_kill(url, log_bytes=40_000)
+    log = parse_address(url).path.with_name("bus.sqlite-wal")
     log.write_bytes(log.read_bytes()[:-1500])
 
 
 def long_log(url: str) -> None:
-    """As long as SQLite lets it get: the next append brings it into the database."""
-    left_by_a_kill(url, 18, 220_000)
+    """As long as SQLite lets it get: the next commit brings it into the database."""
+    left_by_a_kill(url, log_bytes=990 * 4120)
 
 
 SCENES: Final = {
@@ -74,6 +77,14 @@ class Theatre(NamedTuple):
     before: list[Message]
 
 
+@contextmanager
+def in_memory() -> Iterator[Path]:
+    """A directory in memory where the system has a place for that: what tries a thousand faults waits for no disk."""
+    memory = Path("/dev/shm")
+    with TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as place:
+        yield Path(place)
+
+
 def theatre(scene: Scene, place: Path) -> Theatre:
     """The scene below `place`, with every call of an undisturbed run of the program in it."""
     stage = Stage(place, scene.url, scene.build, scene.segment_bytes)
@@ -82,7 +93,7 @@ def theatre(scene: Scene, place: Path) -> Theatre:
     return Theatre(stage, points, before)
 
 
-def left_by_a_kill(url: str, bodies: int, size: int) -> None:
+def left_by_a_kill(url: str, log_bytes: int) -> None:
     """A database as a kill leaves it: with all of its messages in a log that nobody has brought into it yet."""
     program = """
 import os, signal, sqlite3, sys
@@ -92,9 +103,9 @@ bus = open_bus(parse_address(sys.argv[1]))
 bus.append(Message(type="FACT", body="the first"))
 keeps_the_log = sqlite3.connect(bus.path)
 keeps_the_log.execute("SELECT count(*) FROM message").fetchone()
-for number in range(int(sys.argv[2])):
-    bus.append(Message(type="FACT", body=f"{number} " + "x" * int(sys.argv[3])))
+while not os.path.exists(f"{bus.path}-wal") or os.path.getsize(f"{bus.path}-wal") < int(sys.argv[2]):
+    bus.append(Message(type="FACT", body="one of many"))
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    done = subprocess.run([sys.executable, "-c", program, url, str(bodies), str(size)], check=False)
+    done = subprocess.run([sys.executable, "-c", program, url, str(log_bytes)], check=False)
     assert done.returncode == -signal.SIGKILL

@@ -115,7 +115,7 @@ class Stage:
 
     def built(self) -> list[Message]:
         """Make the bus, and tell what it holds; looked at on a copy, since even a reader can mend a database."""
-        (self.place / "template").mkdir(parents=True)
+        (self.place / "template").mkdir()
         self.build(self._url("template"))
         shutil.copytree(self.place / "template", self.place / "look")
         return list(open_bus(parse_address(self._url("look"))).read())

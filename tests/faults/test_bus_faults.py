@@ -16,7 +16,7 @@ import pytest
 from conductor_git.bus.address import open_bus, parse_address
 from tests import kit
 from tests.faults.bus_findings import AFTER, false_acknowledgements, findings
-from tests.faults.bus_scenes import FILE, SCENES, SQLITE, Theatre, theatre
+from tests.faults.bus_scenes import FILE, SCENES, SQLITE, Theatre, in_memory, theatre
 from tests.faults.failing import Point
 
 ERRORS: Final = ("EIO", "ENOSPC", "ENOLCK")
@@ -46,8 +46,9 @@ while True:
 
 
 @pytest.fixture(params=SCENES)
-def played(request: pytest.FixtureRequest, tmp_path: Path) -> Theatre:
-    return theatre(SCENES[request.param], tmp_path / "stage")
+def played(request: pytest.FixtureRequest) -> Iterator[Theatre]:
+    with in_memory() as place:
+        yield theatre(SCENES[request.param], place)
 
 
 @kit.requires("strace")

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from conductor_git.bus.file import FileBus
-from conductor_git.message import MAX_BODY, Message
+from conductor_git.message import MAX_BODY
 from tests import kit
+from tests.integration.buses import filled
 from tests.kit import tasks
 
 NOWHERE = "MSG-20200101-000000-000000000-PID00001-0001"
@@ -255,26 +256,23 @@ def test_ack_takes_what_was_printed_as_dealt_with(repository: Path, posted: list
     assert (third.code, "five" in third.out) == (0, False)
 
 
-def test_what_nobody_could_read_is_not_acknowledged(repository: Path) -> None:
-    bus = FileBus(state_dir(repository) / "MESSAGE-BUS.md")
-    bus.adopt(many(HEAVY))
+@pytest.mark.parametrize("count", [2, HEAVY])
+def test_what_nobody_could_read_is_not_acknowledged(repository: Path, count: int) -> None:
+    path = state_dir(repository) / "MESSAGE-BUS.md"
+    filled(path, count)
     reader, writer = os.pipe()
     os.close(reader)
 
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [str(kit.console_script()), "bus", "read", "--as", "ada", "--ack"]
+
     with Path("/dev/full").open("wb") as full:
         for stdout in (writer, full.fileno()):
-            command = [kit.console_script(), "bus", "read", "--as", "ada", "--ack"]
-            subprocess.run(command, cwd=repository, stdout=stdout, stderr=subprocess.DEVNULL, check=False)
+            subprocess.run(command, cwd=repository, env=buffered, stdout=stdout, stderr=subprocess.DEVNULL, check=False)
     os.close(writer)
 
-    assert bus.acknowledged("ada") is None
-    assert len(read(repository, "--as", "ada")) == HEAVY
-
-
-def many(count: int) -> list[Message]:
-    from tests.integration.buses import numbered
-
-    return [numbered(number, body="x" * 60) for number in range(count)]
+    assert FileBus(path).acknowledged("ada") is None
+    assert len(read(repository, "--as", "ada")) == count
 
 
 WORKER = """

@@ -6,11 +6,8 @@ newlines can cost both, and nothing else.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from itertools import accumulate
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 import pytest
@@ -18,6 +15,7 @@ import pytest
 from conductor_git.bus.file import FileBus
 from conductor_git.frames.frame import encode
 from conductor_git.message import Message, Parent
+from tests.faults.bus_scenes import in_memory
 from tests.integration.buses import FACT, numbered
 
 FORGED: Final = "---\nmsg_id: MSG-20991231-235959-000000001-PID04242-0001\nts: x\ntype: FACT\nlength: 2\n---\nno\n\n---"
@@ -36,10 +34,8 @@ BIT_FLIPS: Final = (0x01, 0x20, 0x80, 0xFF)
 
 @pytest.fixture
 def bus() -> Iterator[FileBus]:
-    """In memory where the system has a place for that: a sweep waits for thousands of flushes."""
-    memory = Path("/dev/shm")
-    with TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as place:
-        yield FileBus(Path(place) / "MESSAGE-BUS.md")
+    with in_memory() as place:
+        yield FileBus(place / "MESSAGE-BUS.md")
 
 
 def shown(bus: FileBus, data: bytes) -> list[Message]:

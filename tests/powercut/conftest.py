@@ -26,7 +26,8 @@ def tally(request: pytest.FixtureRequest, record_property: Callable[[str, object
     """Filled by the test; told at the end of the run, also where the test failed."""
     tally = Tally(request.node.name)
     yield tally
-    record_property(_FIGURES, str(tally))
+    if tally.cuts:
+        record_property(_FIGURES, str(tally))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -42,14 +42,13 @@ class End(NamedTuple):
 
 
 class Worked(NamedTuple):
-    """What was acknowledged before the cut; what calls said that came back after it; how the workers ended.
+    """What was acknowledged before the cut, and how the workers ended.
 
-    A worker that the power cut would have ended goes on here, and while ext4 shuts down, the kernel tells some of them
-    that a flush was done which was not. So nothing is promised of what was said late: it may be there, or not.
+    Not what they acknowledged later. A power cut ends all processes at once, but these go on while ext4 is being shut
+    down, and meanwhile the kernel says of some flushes that they were done although they were not.
     """
 
     acks: list[Ack]
-    late: list[Ack]
     ends: list[End]
 
 
@@ -65,7 +64,7 @@ def cut_while_working(disk: Disk, module: str, crew: Sequence[Sequence[object]],
         heard += [_ack(line) for line in said]
         ends = [_end(process) for process in processes]
     disk.restore()
-    return Worked([ack for ack in heard if ack.at < cut_at], [ack for ack in heard if ack.at >= cut_at], ends)
+    return Worked([ack for ack in heard if ack.at < cut_at], ends)
 
 
 @contextmanager

@@ -30,6 +30,8 @@ _NO_LOG_FLUSH: Final = struct.pack("I", 2)
 _OPTIONS: Final = "loop,commit=600,noauto_da_alloc"
 """ext4 flushes by itself every 5 s and when a file is renamed over another: not here, so that nobody relies on it."""
 _SIZE: Final = 256 << 20
+_BLOCK: Final = "1024"
+"""Bytes: small, for many places at which a write can be torn."""
 _ENGLISH: Final = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
 _PREFIX: Final = "conductor-git-powercut-"
 
@@ -44,7 +46,7 @@ class Disk:
     def format(self) -> None:
         with self.image.open("wb") as file:
             file.truncate(_SIZE)
-        _run("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", self.image)
+        _run("mkfs.ext4", "-q", "-F", "-b", _BLOCK, "-E", "lazy_itable_init=0,lazy_journal_init=0", self.image)
 
     def mount(self) -> None:
         _run("mount", "-t", "ext4", "-o", _OPTIONS, self.image, self.root)

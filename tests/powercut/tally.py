@@ -23,7 +23,6 @@ class Tally:
         self.what = what
         self.cuts = 0
         self.acknowledged = 0
-        self.late = 0
         self.tails = 0
         """Incomplete messages at the end of a file, never acknowledged, which the next writer takes away."""
         self.lost: list[str] = []
@@ -33,7 +32,6 @@ class Tally:
     def count(self, worked: Worked) -> None:
         self.cuts += 1
         self.acknowledged += len(worked.acks)
-        self.late += len(worked.late)
         self.other += [f"cut {self.cuts}: {end}" for end in worked.ends if not end.is_proper]
 
     @property

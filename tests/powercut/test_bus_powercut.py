@@ -15,7 +15,7 @@ from tests.powercut.posting import bus_at
 from tests.powercut.tally import CUTS, Tally
 
 WORKERS: Final = 4
-SEGMENT_BYTES: Final = (4 << 10, 16 << 10, 64 << 10)
+SEGMENT_BYTES: Final = (32 << 10, 64 << 10, 128 << 10)
 """Small, so that many a cut comes while a file is closed and the next one begun."""
 POSTING: Final = "tests.powercut.posting"
 
@@ -30,8 +30,8 @@ def cut_while_posting(disk: Disk, url: str, ledger: Ledger, tally: Tally, acks: 
     for ack in worked.acks:
         ledger.hear(ack)
     bus = bus_at(url, segment_bytes)
-    ledger.compare(bus)
-    ledger.go_on(bus, f"after{cut}")
+    there = ledger.compare(bus)
+    ledger.go_on(bus, f"after{cut}", there)
 
 
 @pytest.mark.parametrize("cuts", CUTS)

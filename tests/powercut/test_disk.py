@@ -102,7 +102,10 @@ with powered_disk() as disk:
 
 def holder() -> subprocess.Popen[str]:
     """A process with a disk of its own, on which it has a file open."""
-    return subprocess.Popen([sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    top = Path(__file__).parents[2]
+    return subprocess.Popen(
+        [sys.executable, "-c", HOLD], cwd=top, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
 
 
 def place_of(process: subprocess.Popen[str]) -> Path:

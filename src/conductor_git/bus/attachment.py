@@ -132,18 +132,22 @@ def _unreadable(path: Path, error: OSError) -> BadInput:
 
 
 def _chunks(fd: int, path: Path) -> Iterator[bytes]:
-    """The file from its beginning, up to the limit."""
+    """The file from its beginning, as far as it went when it was opened: whoever writes to it could go on for ever."""
     try:
-        size = os.fstat(fd).st_size
+        end, size = os.fstat(fd).st_size, 0
         for chunk in _parts(fd):
-            size = max(size, os.lseek(fd, 0, os.SEEK_CUR))
-            if size > MAX_ATTACHMENT:
+            size += len(chunk)
+            if max(size, end) > MAX_ATTACHMENT:
                 raise TooLarge(
                     f"{path} has more than {MAX_ATTACHMENT} bytes, the most that an attachment holds",
                     hint=f"ls -l {path}",
                     path=str(path),
                     limit=MAX_ATTACHMENT,
                 )
+            if 0 < end <= size:
+                yield chunk[: len(chunk) - (size - end)]
+                return
+            # Files of the kernel say that they have no bytes, and have some.
             yield chunk
     except OSError as error:
         raise _unreadable(path, error) from error
@@ -205,7 +209,7 @@ def _bytes(text: str) -> bytes:
 
 def _safe(name: str) -> str:
     """`name` as it may stand in a path on any file system, its ending kept."""
-    stem, dot, ending = _UNSAFE.sub("_", name).strip(".-").rpartition(".")
+    stem, dot, ending = _UNSAFE.sub("_", name).rpartition(".")
     ending = f"{dot}{ending}"[:_LONGEST_NAME]
     return f"{stem[: _LONGEST_NAME - len(ending)]}{ending}".strip(".-") or "attachment"
 

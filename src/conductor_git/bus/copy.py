@@ -58,7 +58,7 @@ def copy(source: Bus, target: Bus, *, move: bool) -> Copied:
 
     With `move`, writers are kept out for the last messages and sent to the target once all is there and compared; a
     call that is killed leaves the source in force, or the target with every message. To move what has moved to the
-    same target is no error.
+    same target is no error. A source that a failed flush has halted can be copied, not moved (`BusDamaged`).
     """
     _require_another_place(source, target)
     before = source.verify()
@@ -78,7 +78,8 @@ class _Copying:
         self._source, self._target = source, target
         self._place = _Place()
         self._is_longer = False
-        self._added = 0
+        self._given = 0
+        """Messages that were given to the target, whatever it did with them."""
         self._readers: dict[str, str] = {}
         self._readers_left: set[str] = set()
         self._attachments_left = 0
@@ -94,12 +95,13 @@ class _Copying:
         """Store what is left of the source as it is now, and compare it; how many."""
         # Before the messages: what a reader acknowledged by now is among them.
         cursors = self._source.readers()
-        added = self._target.adopt(self._with_attachments(_after(self._source, self._place)))
-        if self._compare(self._mismatch):
+        given, place = self._given, self._place
+        self._target.adopt(self._giving(_after(self._source, place)))
+        is_longer, taken = self._compare(self._mismatch), self._given - given
+        if is_longer or self._place.number - place.number != taken:
             raise self._mismatch(self._place)
-        self._added += added
         self._take_cursors(cursors)
-        return added
+        return taken
 
     def move(self) -> None:
         for _ in range(_ROUNDS):
@@ -116,7 +118,7 @@ class _Copying:
     def copied(self, before: Report) -> Copied:
         return Copied(
             messages=self._place.number,
-            added=self._added,
+            added=self._given,
             readers=len(self._readers),
             readers_left=tuple(sorted(self._readers_left - self._readers.keys())),
             attachments_left=self._attachments_left,
@@ -148,7 +150,7 @@ class _Copying:
             self._place = _Place(self._place.number + 1, message.msg_id)
         return False
 
-    def _with_attachments(self, messages: Iterable[Message]) -> Iterator[Message]:
+    def _giving(self, messages: Iterable[Message]) -> Iterator[Message]:
         here, there = self._directories
         for message in messages:
             if here != there and is_stored(message):
@@ -156,6 +158,7 @@ class _Copying:
                     carry(message, here, there)
                 except (BusDamaged, NotFound):
                     self._attachments_left += 1
+            self._given += 1
             yield message
 
     def _take_cursors(self, cursors: Mapping[str, str]) -> None:
@@ -206,6 +209,9 @@ def _require_another_place(source: Bus, target: Bus) -> None:
 
 
 def _require_open(source: Bus, target: Bus) -> None:
+    """Refuse a move that could not be finished before anything is written; `hand_over` looks again under the lock."""
+    if source.halt.moved_to != target.url:
+        source.halt.require_none()
     if target.halt.moved_to == source.url:
         return
     if why := target.halt.reason:

@@ -56,6 +56,7 @@ def _tell_damage(log: Bus, report: Report) -> None:
         narrate("○", f"{counted(report.recovered, 'message')} past damage can be read, and nothing acts on them")
     if report.halted:
         narrate("▲", f"{_path(log).name} takes no messages: {report.halted}")
+        narrate("○", "its last messages may be lost; once the disk can be trusted, remove the marker")
 
 
 def _damaged(log: Bus, report: Report) -> ConductorError:
@@ -73,7 +74,7 @@ def _way_out(log: Bus, report: Report) -> str:
     """What a person runs next: look at the damaged bytes, or take messages again after the disk was looked at."""
     path = _path(log)
     if report.halted:
-        return f"rm {quote(str(path.with_name(f'{path.name}.halted')))}, once the disk is trusted again"
+        return f"rm {quote(str(path.with_name(f'{path.name}.halted')))}"
     if report.damage and log.url.startswith("file:"):
         spot = report.damage[0]
         start, length = spot.damage.offset + 1, spot.damage.length
@@ -143,5 +144,4 @@ def _tell_copied(result: Copied, origin: Address, goal: Address, is_move: bool) 
     if result.halted and not result.halted.startswith(_MOVED):
         narrate("▲", f"{origin.url} had stopped taking messages: {result.halted}")
     if is_move:
-        narrate("○", "the project goes on with it; in .conductor.yaml say so too:")
-        narrate("↳", f"bus: {{backend: {goal.backend}}}")
+        narrate("○", f"the project goes on there; let .conductor.yaml say so too: bus: {{backend: {goal.backend}}}")

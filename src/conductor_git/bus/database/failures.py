@@ -23,6 +23,11 @@ def is_busy(error: sqlite3.Error) -> bool:
     return _primary(error) in _BUSY
 
 
+def is_refused(error: sqlite3.Error) -> bool:
+    """Whether the file system did not let us make or write a file."""
+    return _primary(error) in _NO_WRITE
+
+
 def refusal(error: sqlite3.Error, path: Path, seconds: float, halt: Halt | None) -> Exception:
     """What to raise for `error`; `halt` is that of the bus if it was being written to.
 

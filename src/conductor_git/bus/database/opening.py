@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from conductor_git import durable
 from conductor_git.bus.database.connections import Kept, connections
-from conductor_git.bus.database.failures import is_busy, refusal
+from conductor_git.bus.database.failures import is_busy, is_refused, refusal
 from conductor_git.bus.database.files import AS_IT_IS, Files, status
 from conductor_git.bus.halt import Halt
 from conductor_git.errors import BusDamaged
@@ -35,7 +35,7 @@ class Database:
     def read(self, look: Callable[[sqlite3.Connection], _Answer]) -> _Answer | None:
         """What `look` finds in the database; None where there is none."""
         with connections.operation(), self._explained():
-            if not self.is_there():
+            if self._inode() is None:
                 return None
             with closing(self._open_to_read(self._seconds)) as db:
                 return look(db)
@@ -66,7 +66,8 @@ class Database:
             return None if inode is None else look(kept.to(inode))
 
     def is_there(self) -> bool:
-        return self._inode() is not None
+        with connections.operation(), self._explained():
+            return self._inode() is not None
 
     def _inode(self) -> int | None:
         try:
@@ -123,7 +124,7 @@ class Database:
             return self._files.connect(seconds)
         except sqlite3.OperationalError as error:
             # In a directory that we may not write to, SQLite cannot make what its readers and writers share.
-            if error.sqlite_errorcode != sqlite3.SQLITE_CANTOPEN or status(self.log) is not None:
+            if not is_refused(error) or status(self.log) is not None:
                 raise
             return self._files.connect(seconds, AS_IT_IS)
 

@@ -41,13 +41,12 @@ class Row(NamedTuple):
     def message(self) -> Message | Damage:
         """The message, or why the row holds none: its checksum and its columns guard it both."""
         found = decode(self.frame, 0, at_end=True).items
-        first = found[0] if found else None
-        if len(found) == 1 and isinstance(first, Message):
-            if (first.msg_id, first.type, first.task_id) == self[1:4]:
-                return first
+        first = found[0] if found else Damage(0, 0, "a message that ends early")
+        if isinstance(first, Damage):
+            return Damage(self.place, len(self.frame), first.reason)
+        if len(found) > 1 or (first.msg_id, first.type, first.task_id) != self[1:4]:
             return Damage(self.place, len(self.frame), "a message that is not the one its row names")
-        reason = first.reason if isinstance(first, Damage) else "a message that ends early"
-        return Damage(self.place, len(self.frame), reason)
+        return first
 
 
 class Wanted(NamedTuple):
