@@ -70,10 +70,14 @@ def test_an_answer_to_two_conversations_belongs_to_both_and_does_not_join_their_
     assert ids(thread(bus, first)) == [first, both]
 
 
-def test_parents_that_are_not_there_are_passed_over_and_join_nobody(bus: Bus) -> None:
-    gone = make_msg_id(NOON - 10**18, 4242, 0)
-    first = bus.append(answering(gone, "not-here"))
-    second = bus.append(answering(gone, "not-here"))
+GONE = make_msg_id(NOON - 10**18, 4242, 0)
+
+
+@pytest.mark.parametrize("parents", [(GONE,), ("not-here",), (GONE, "not-here")])
+def test_parents_that_are_not_there_are_passed_over_and_join_nobody(bus: Bus, parents: Sequence[str]) -> None:
+    bus.append(FACT)
+    first = bus.append(answering(*parents))
+    second = bus.append(answering(*parents))
 
     assert ids(thread(bus, first)) == [first]
     assert ids(thread(bus, second)) == [second]
@@ -114,14 +118,25 @@ def test_any_order_and_any_shape_of_ids_gives_what_the_plainest_search_gives(bus
         assert ids(thread(bus, name)) == [known for known in shuffled if known in conversation(parents, name)]
 
 
-def test_a_file_whose_ids_are_out_of_order_hides_no_answer(tmp_path: Path) -> None:
-    early, late = make_msg_id(NOON, 1, 0), make_msg_id(NOON + 5, 1, 0)
-    between = make_msg_id(NOON + 3, 1, 0)
-    messages = foreign({late: [between], between: [early], early: []})
-    path = tmp_path / "MESSAGE-BUS.md"
-    path.write_bytes(b"".join(map(encode, messages)))
+FIRST, SECOND, THIRD, LAST = (make_msg_id(NOON + number, 1, 0) for number in range(4))
 
-    assert ids(thread(FileBus(path), early)) == [late, between, early]
+
+@pytest.mark.parametrize(
+    "parents",
+    [
+        {THIRD: [SECOND], SECOND: [FIRST], FIRST: []},
+        {FIRST: [], LAST: [], THIRD: [SECOND], SECOND: [FIRST]},
+        {FIRST: [], SECOND: [THIRD], THIRD: [FIRST]},
+    ],
+    ids=["backwards", "ids that fall", "a parent that comes later"],
+)
+def test_a_file_that_is_out_of_order_hides_no_answer(tmp_path: Path, parents: Parents) -> None:
+    path = tmp_path / "MESSAGE-BUS.md"
+    path.write_bytes(b"".join(map(encode, foreign(parents))))
+
+    whole = [msg_id for msg_id in parents if msg_id != LAST]
+    for msg_id in whole:
+        assert ids(thread(FileBus(path), msg_id)) == whole
 
 
 def test_a_thread_goes_through_closed_segments(tmp_path: Path) -> None:
@@ -135,13 +150,24 @@ def test_a_thread_goes_through_closed_segments(tmp_path: Path) -> None:
     assert ids(thread(bus, whole[20])) == whole
 
 
-def test_a_chain_of_thousands_costs_no_recursion_and_no_search_for_each(bus: Bus) -> None:
+def test_a_chain_of_thousands_costs_no_recursion_and_no_search_for_each(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     names = [f"n{number}" for number in range(3000)]
     chain = foreign({name: names[number + 1 : number + 2] for number, name in enumerate(names)})
     bus.adopt(chain)
 
+    looked_for: list[str] = []
+    real = bus.get
+
+    def watched(msg_id: str) -> Message:
+        looked_for.append(msg_id)
+        return real(msg_id)
+
+    monkeypatch.setattr(bus, "get", watched)
     found = thread(bus, "n1500")
 
+    assert looked_for == ["n1500"]
     assert ids(found) == names
     assert depths(found) == {name: 2999 - number for number, name in enumerate(names)}
 

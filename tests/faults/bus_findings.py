@@ -75,7 +75,7 @@ class _Disk:
 
     A flush of a changed file that failed counts for ever: the kernel may have dropped the pages, and a second flush
     would be in vain. The quarantine holds nothing that was acknowledged, what SQLite maps as memory is made anew, and
-    what its log holds may be missing from the database for as long as the log is there.
+    what its log holds may be missing from the database for as long as the log is there: it is all written again.
     """
 
     existing: set[str]
@@ -120,7 +120,7 @@ class _Disk:
     def _flush(self, path: str, is_error: bool) -> None:
         if not is_error:
             self.dirty.discard(path)
-        elif not Path(path).is_dir():
+        elif not Path(path).is_dir() and f"{path}{_LOG}" not in self.logs:
             self.failed |= {path} & self.dirty
 
     def _name(self, path: str) -> None:

@@ -37,6 +37,8 @@ COMMANDS = {
     "bus read": ("bus", "read"),
     "bus follow": ("bus", "follow"),
     "bus verify": ("bus", "verify"),
+    "bus ack": ("bus", "ack", "MSG-20260101-000000-000000000-PID00001-0001", "--as", "ada"),
+    "bus copy": ("bus", "copy", "file", "sqlite"),
     "config check": ("config", "check"),
     "config trust": ("config", "trust", "--yes"),
 }

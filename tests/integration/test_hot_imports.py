@@ -34,7 +34,9 @@ def imported(place: Path, *arguments: str) -> set[str]:
     return set(done.stderr.splitlines())
 
 
-@pytest.mark.parametrize("words", ["heartbeat", "ctx", "ctx --json", "bus post hello", "bus read", "bus read --tail 3"])
+@pytest.mark.parametrize(
+    "words", ["heartbeat", "ctx", "ctx --json", "bus post hello", "bus read", "bus read --tail 3", "bus read --as ada"]
+)
 def test_what_an_agent_runs_at_every_step_imports_no_library_and_nothing_slow(repository: Path, words: str) -> None:
     place = tasks.spawn(repository, "prices")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -60,7 +61,7 @@ class Readers:
             )
         if not self._is_there():
             durable.make_directory(self._directory)
-        with durable.lock(self._directory / ".lock", seconds=self._seconds, purpose=f"acknowledge for {name}"):
+        with self._locked():
             old = self._read(path)
             if old is None:
                 self._settle()
@@ -77,6 +78,17 @@ class Readers:
         names = (_decoded(name) for name in os.listdir(self._directory))
         cursors = {name: self._read(self._path(name)) for name in sorted(filter(None, names))}
         return {name: cursor for name, cursor in cursors.items() if cursor is not None}
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        # By flock itself: whoever acknowledges often does not pay for the import of portalocker.
+        path = self._directory / ".lock"
+        fd = durable.open_regular(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            with durable.flocked(fd, seconds=self._seconds, path=path):
+                yield
+        finally:
+            os.close(fd)
 
     def _is_there(self) -> bool:
         try:

@@ -109,7 +109,7 @@ class SqliteBus:
         types: Collection[str] = (),
         task_id: str | None = None,
         stop: Stop | None = None,
-        tell: Tell = unheard,
+        tell: Tell | None = None,
     ) -> Found:
         """The messages after `since` (None: all), then each new one as soon as it was committed, until `stop`.
 
@@ -118,7 +118,7 @@ class SqliteBus:
         """
         from conductor_git.bus.database.follow import Follower
 
-        follower = Follower(self._database, self._place(since), since, wanted(types, task_id), tell)
+        follower = Follower(self._database, self._place(since), since, wanted(types, task_id), tell or unheard)
         return follower.messages(stop)
 
     def verify(self) -> Report:

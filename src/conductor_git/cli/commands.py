@@ -115,6 +115,8 @@ def _meant(arguments: list[str]) -> str | None:
 def _bad_usage(usage: Any, arguments: list[str]) -> BadInput:
     if (meant := _meant(arguments)) is not None:
         return BadInput(f"there is no command {arguments[0]}", hint=f"conductor-git {meant} --help")
-    words = [word for word in arguments[:2] if word in TABLE or word in ("post", "read", "follow", "verify")]
+    words = [
+        word for word in arguments[:2] if word in TABLE or word in ("post", "read", "follow", "ack", "verify", "copy")
+    ]
     said = usage.format_message() or "which command?"  # without any, Typer has printed the help and says nothing
     return BadInput(said, hint=" ".join(["conductor-git", *words, "--help"]))

@@ -16,8 +16,7 @@ import typer
 
 from conductor_git.cli.messages import rendered
 from conductor_git.cli.options import Json, panel
-from conductor_git.cli.output import coloured, document, narrate, symbol_colour
-from conductor_git.cli.views import STATE_COLOURS
+from conductor_git.cli.output import STATE_COLOURS, coloured, document, narrate, symbol_colour
 from conductor_git.errors import DemoFailed, GitFailed
 from conductor_git.message import Message
 

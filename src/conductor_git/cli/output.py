@@ -10,6 +10,16 @@ from conductor_git.environment import variable
 from conductor_git.errors import ConductorError
 
 SCHEMA: Final = 1
+STATE_COLOURS: Final[Mapping[str, str]] = {
+    "ASSIGNED": "0",
+    "WORKING": "36",
+    "IN_REVIEW": "33",
+    "APPROVED": "32",
+    "COMPLETED": "1;32",
+    "FAILED": "31",
+    "CANCELLED": "2",
+}
+"""The colours of the states of a task; no import of their enumeration is worth a name here."""
 _LOG_LINES: Final = 20
 """How much of a failed gate's log stands below the error; the whole is in the file that `show` names."""
 _COLOURS: Final = {"✓": "32", "◎": "36", "○": "34", "▲": "33", "✗": "31", "↳": "2"}

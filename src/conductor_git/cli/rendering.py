@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple, TextIO
 
-from conductor_git.cli.output import in_colour, printable, symbol_colour
+from conductor_git.cli.output import STATE_COLOURS, in_colour, printable, symbol_colour
 from conductor_git.cli.wrapping import beginning, cells, fitting, wrapped
 from conductor_git.environment import variable
 from conductor_git.message import COORDINATOR_TYPES, Message, Parent
@@ -22,16 +22,6 @@ Find = Callable[[str], Message | None]
 Render = Callable[[Message, Sequence[str]], str]
 """A message as text, with the ids of the messages that it hangs below in its conversation."""
 
-STATES: Final[Mapping[str, str]] = {
-    "ASSIGNED": "0",
-    "WORKING": "36",
-    "IN_REVIEW": "33",
-    "APPROVED": "32",
-    "COMPLETED": "1;32",
-    "FAILED": "31",
-    "CANCELLED": "2",
-}
-"""The colours of the states of a task."""
 _SYMBOLS: Final = {
     "BOUNCED": "▲",
     "ERROR": "✗",
@@ -47,7 +37,7 @@ _TASKS: Final = (29, 32, 64, 66, 98, 133, 136, 137, 166, 168)
 """Of the 256 colours, ten that are told apart and can be read on a dark ground and on a light one."""
 
 _CLOCK: Final = "--:--:--"
-_STATE: Final = re.compile(rf"\b(?:{'|'.join(STATES)})\b")
+_STATE: Final = re.compile(rf"\b(?:{'|'.join(STATE_COLOURS)})\b")
 _RECOVERED: Final = "recovered: "
 _TYPE_WIDTH: Final = 10
 _TASK_WIDTH: Final = 20
@@ -248,7 +238,7 @@ def _task_colour(task: str) -> str:
 def _state_row(row: str) -> Row:
     """`ASSIGNED → WORKING`, and less loud by whom and where."""
     states, bracket, rest = row.partition(" (") if "→" in row else ("", "", row)
-    shown = _STATE.sub(lambda found: _painted(found[0], STATES[found[0]]), states)
+    shown = _STATE.sub(lambda found: _painted(found[0], STATE_COLOURS[found[0]]), states)
     return Row(row, shown + _painted(f"{bracket}{rest}", "2") if bracket or rest else shown)
 
 

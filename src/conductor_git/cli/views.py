@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from conductor_git.cli.documents import review_document, row_document, task_document
 from conductor_git.cli.here import Here, onlooker
-from conductor_git.cli.output import age, coloured, columns, document, narrate, plain, say, took, within
+from conductor_git.cli.output import STATE_COLOURS, age, coloured, columns, document, narrate, plain, say, took, within
 from conductor_git.errors import BadRecord
 from conductor_git.names import short
 from conductor_git.run import State, utcnow
@@ -19,14 +19,6 @@ from conductor_git.workflow.look import status as look
 
 _HEADER: Final = ("TASK", "STATE", "HEALTH", "AGENT", "AGE", "±TARGET", "FILES", "TITLE")
 _UNREADABLE: Final = "UNREADABLE"
-STATE_COLOURS: Final[Mapping[str, str]] = {
-    State.WORKING: "36",
-    State.IN_REVIEW: "33",
-    State.APPROVED: "32",
-    State.COMPLETED: "2",
-    State.FAILED: "31",
-    State.CANCELLED: "2",
-}
 
 
 def status(
@@ -74,7 +66,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def _painted(table: str, states: list[str]) -> str:
     head, *lines = table.split("\n")
-    colours = {_UNREADABLE: "31"} | {str(state): colour for state, colour in STATE_COLOURS.items()}
+    colours = {_UNREADABLE: "31", **STATE_COLOURS}
     painted = [
         line.replace(f" {state}", f" {coloured(state, colours.get(state, '0'), sys.stdout)}", 1)
         for line, state in zip(lines, states, strict=True)
