@@ -11,7 +11,7 @@ export PYTHON
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test demo core dev tools lint types contract unit bench faults soak docs format clean
+.PHONY: help test demo core dev tools lint types contract unit bench faults powercut soak docs format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -45,7 +45,10 @@ bench: dev ## the table of ratios to their yardsticks
 faults: dev tools ## kills and failing disks at every system call; minutes long
 	@$(PYTEST) --numprocesses $(CORES) --timeout 1800 -m faults tests/faults $(ARGS)
 
-soak: dev tools ## hours of many workers
+powercut: dev tools ## power cuts of a disk in a file, as root; minutes long
+	@$(PYTEST) --numprocesses $(CORES) --timeout 1800 -m powercut tests/powercut $(ARGS)
+
+soak: dev tools ## ten minutes of writers, followers, rotation and kills
 	@$(PYTEST) --timeout 0 -m soak tests $(ARGS)
 
 docs: dev ## write the console blocks and tables of the docs anew

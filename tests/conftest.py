@@ -58,7 +58,8 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 def _skipped_is_failed(report: _Report) -> _Report:
     """On CI a skipped test, or module of tests, is a failed one: what did not run proves nothing."""
-    if report.skipped and not hasattr(report, "wasxfail") and kit.skips_are_failures():
+    is_skip = report.skipped and not hasattr(report, "wasxfail")
+    if is_skip and kit.skips_are_failures() and not kit.is_excused(report):
         report.outcome = "failed"
         report.longrepr = f"{report.nodeid} was skipped, and with CI=true nothing may be: {report.longrepr}"
     return report

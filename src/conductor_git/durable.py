@@ -278,7 +278,7 @@ def _open_lock(path: Path) -> int:
         try:
             return os.open(path, flags, 0o600)
         except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_directory(path.parent)
             return os.open(path, flags, 0o600)
 
 

@@ -74,8 +74,13 @@ input()
 """
 
 
-KILLS: Final = 24
-"""The most for each scene where there are only seconds: all of those of the file, and a spread of SQLite's."""
+FEW: Final = 9
+"""So many kills of a scene stand for all of them where there are only seconds and SQLite makes hundreds of calls."""
+ALL: Final = 10_000
+KILLS: Final = [
+    *(pytest.param(scene, ALL if scene.startswith("file") else FEW, id=scene) for scene in SCENES),
+    *(pytest.param(scene, ALL, id=f"{scene}, all", marks=pytest.mark.faults) for scene in SCENES if "sqlite" in scene),
+]
 
 
 class Told(NamedTuple):
@@ -233,8 +238,7 @@ def test_crash_recovery_in_the_middle_of_a_write(bus: Bus, url: str) -> None:
 
 
 @kit.requires("strace")
-@pytest.mark.parametrize("scene", SCENES)
-@pytest.mark.parametrize("most", [KILLS, pytest.param(10_000, marks=pytest.mark.faults)])
+@pytest.mark.parametrize(("scene", "most"), KILLS)
 def test_crash_recovery_of_a_kill_at_every_change(
     scene: str, most: int, record_property: Callable[[str, object], None]
 ) -> None:
@@ -245,7 +249,7 @@ def test_crash_recovery_of_a_kill_at_every_change(
         record_property("kills", len(points))
         wrong = {str(point): found for point in points if (found := wrong_after_a_kill(played, point))}
 
-    assert len(points) >= min(most, len(changes)) // 2 > 1
+    assert len(points) > 3
     assert not wrong
 
 

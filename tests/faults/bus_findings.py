@@ -33,9 +33,14 @@ def findings(stage: Stage, run: Ended, before: list[Message], *, killed: bool = 
     try:
         wrong = [] if killed else list(_untyped(run))
         wrong += _contents(stage, run, before)
-        return wrong + list(_goes_on(stage, halted=not killed and any(call in run.injected for call in FLUSHES)))
+        return wrong + list(_goes_on(stage, halted=not killed and _is_of_a_flush(run.injected)))
     except ConductorError as refused:
         return [f"the bus could not be used afterwards: {refused.code} {refused.message}"]
+
+
+def _is_of_a_flush(call: str) -> bool:
+    # A directory is opened for nothing else.
+    return any(flush in call for flush in FLUSHES) or "O_DIRECTORY" in call
 
 
 def _untyped(run: Ended) -> Iterator[str]:

@@ -29,6 +29,7 @@ class Scene(NamedTuple):
     call: str
     about: str = ""
     segment_bytes: int = SEGMENT_BYTES
+    in_use: bool = False
 
 
 def nothing(_: str) -> None:
@@ -65,6 +66,7 @@ SCENES: Final = {
     "file, a torn tail": Scene(FILE, torn, "ftruncate"),
     "file, a full segment": Scene(FILE, some, "rename", "MESSAGE-BUS.MSG-", segment_bytes=3000),
     "sqlite, some messages": Scene(SQLITE, some, "fdatasync"),
+    "sqlite, a log in use": Scene(SQLITE, some, "fdatasync", in_use=True),
     "sqlite, none yet": Scene(SQLITE, nothing, "mkdir"),
     "sqlite, a torn log": Scene(SQLITE, torn_log, "pread64", "-wal"),
     "sqlite, a long log": Scene(SQLITE, long_log, "pwrite64", "bus.sqlite>"),
@@ -87,7 +89,7 @@ def in_memory() -> Iterator[Path]:
 
 def theatre(scene: Scene, place: Path) -> Theatre:
     """The scene below `place`, with every call of an undisturbed run of the program in it."""
-    stage = Stage(place, scene.url, scene.build, scene.segment_bytes)
+    stage = Stage(place, scene.url, scene.build, scene.segment_bytes, scene.in_use)
     before, points = stage.built(), stage.points()
     assert any(point.call == scene.call and scene.about in point.line for point in points), points
     return Theatre(stage, points, before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -14,10 +15,11 @@ from typing import Final
 import pytest
 
 from conductor_git.bus.address import open_bus, parse_address
+from conductor_git.bus.halt import Halt
 from tests import kit
 from tests.faults.bus_findings import AFTER, false_acknowledgements, findings
-from tests.faults.bus_scenes import FILE, SCENES, SQLITE, Theatre, in_memory, theatre
-from tests.faults.failing import Point
+from tests.faults.bus_scenes import FILE, SCENES, SQLITE, Theatre, in_memory, some, theatre
+from tests.faults.failing import Ended, Point, Stage
 
 ERRORS: Final = ("EIO", "ENOSPC", "ENOLCK")
 QUICK: Final = 12
@@ -27,6 +29,7 @@ FILLER: Final = """
 import resource, signal, sys
 from hashlib import sha256
 from conductor_git.bus.address import open_bus, parse_address
+from conductor_git.bus.halt import Halt
 from conductor_git.errors import StateUnwritable
 from conductor_git.message import Message
 url, size, quota = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
@@ -71,6 +74,31 @@ def test_no_call_at_all_fails_into_a_false_acknowledgement(
     wrong = tried(played, zip(played.points, cycle([error]), strict=False), record_property)
 
     assert not wrong, "\n".join(wrong)
+
+
+@kit.requires("strace")
+@pytest.mark.parametrize("url", [FILE, SQLITE], ids=["file", "sqlite"])
+def test_a_halted_bus_takes_no_message_whatever_call_fails(
+    url: str, record_property: Callable[[str, object], None]
+) -> None:
+    with in_memory() as place:
+        stage = Stage(place, url, halted)
+        stage.built()
+        points = [point for point in stage.points(acknowledged=0) if ".halted" in point.line]
+        taken = {str(point): run.said for point in points if _took(run := stage.failing(point, "EIO"))}
+
+    record_property("faults injected", len(points))
+    assert points
+    assert not taken
+
+
+def halted(url: str) -> None:
+    some(url)
+    Halt(parse_address(url).path).flush_failed(OSError(errno.EIO, os.strerror(errno.EIO)))
+
+
+def _took(run: Ended) -> bool:
+    return any(line.startswith("MSG-") for line in run.said)
 
 
 def tried(

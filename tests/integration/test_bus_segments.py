@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import random
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -16,6 +15,7 @@ from conductor_git.bus.file import FileBus
 from conductor_git.bus.segments.listing import closed_segments
 from conductor_git.bus.stop import Stop
 from conductor_git.errors import BusDamaged, BusMoved, UnknownCursor
+from conductor_git.frames.decoder import decode
 from conductor_git.frames.frame import encode
 from conductor_git.message import Message, id_key
 from tests.integration.buses import FACT, NOON, numbered, python
@@ -28,7 +28,8 @@ from conductor_git.bus.file import FileBus
 from conductor_git.message import Message
 bus, name = FileBus(Path(sys.argv[1]), seconds=60, segment_bytes=int(sys.argv[4])), sys.argv[2]
 for number in range(int(sys.argv[3])):
-    print(bus.append(Message(type="PROGRESS", body=f"{name} {number}\\n---\\n" + "x" * (number % 7 * 30), task_id=name)))
+    body = f"{name} {number}\\n---\\n" + "x" * (number % 7 * 30)
+    print(bus.append(Message(type="PROGRESS", body=body, task_id=name)))
 """
 
 
@@ -85,6 +86,19 @@ def test_a_follower_walks_through_rotation_and_sees_each_message_once(bus: FileB
 
     assert seen == [message.msg_id for message in bus.read()]
     assert len(closed_segments(bus.path)) > 5
+
+
+def test_what_is_written_and_closed_while_a_reader_is_busy_with_a_message_is_read_too(small: FileBus) -> None:
+    told = [small.append(numbered(number)) for number in range(3)]
+    reading = small.read(since=told[0])
+    with Stop(60) as stop, closing(small.follow(since=told[0], stop=stop)) as following:
+        busy = [next(reading), next(following)]
+        told += [small.append(numbered(number)) for number in range(3, 40)]
+
+        assert len(closed_segments(small.path)) > 2
+        assert {message.msg_id for message in busy} == {told[1]}
+        assert [message.msg_id for message in reading] == told[2:]
+        assert [message.msg_id for message in islice(following, len(told) - 2)] == told[2:]
 
 
 def test_every_cursor_in_every_segment_gives_what_follows_it(small: FileBus) -> None:
@@ -196,7 +210,7 @@ def test_a_file_without_any_id_of_ours_goes_on_growing(bus: FileBus) -> None:
     assert closed_segments(bus.path) == []
     tiny.append(FACT)
     assert len(closed_segments(bus.path)) == 1
-    assert [message.msg_id for message in bus.read()][0] == "theirs-1"
+    assert next(message.msg_id for message in bus.read()) == "theirs-1"
 
 
 def test_the_cursor_of_a_legacy_line_stays_what_it_is_when_its_file_is_closed(bus: FileBus) -> None:
@@ -267,29 +281,57 @@ def test_a_long_history_is_searched_for_one_task_without_decoding_it(
     rare = numbered(5)._replace(task_id="rare")
     bus.path.write_bytes(b"".join(encode(rare if n == 5 else numbered(n, "x" * 200)) for n in range(20_000)))
     decoded: list[int] = []
-    from conductor_git.bus.segments import tail
 
-    real = tail.decode
-
-    def counted(window: bytes, *arguments: object, **named: object) -> object:
+    def counted(window: bytes, base: int, *, at_end: bool, before: Callable[[], int]) -> object:
         decoded.append(len(window))
-        return real(window, *arguments, **named)  # type: ignore[arg-type]
+        return decode(window, base, at_end=at_end, before=before)
 
-    monkeypatch.setattr(tail, "decode", counted)
+    monkeypatch.setattr("conductor_git.bus.segments.tail.decode", counted)
 
     assert bus.tail(1, task_id="rare") == [rare]
     assert len(decoded) == 1
 
 
-def shuffled(items: list[Message]) -> Iterator[Message]:
-    return iter(random.Random(7).sample(items, len(items)))
+@pytest.mark.parametrize(
+    "zeros", [slice(-100, None), slice(-600, -300), slice(-700, None)], ids=["end", "middle", "all"]
+)
+def test_a_tail_whose_size_came_to_the_disk_without_its_bytes_goes_to_the_quarantine(
+    bus: FileBus, zeros: slice
+) -> None:
+    """What a power cut leaves of a message that was never acknowledged."""
+    first = bus.append(FACT)
+    bus.append(FACT._replace(body="x" * 690))
+    data = bytearray(bus.path.read_bytes())
+    data[zeros] = bytes(len(data[zeros]))
+    bus.path.write_bytes(data)
+    before = bus.verify()
+
+    second = bus.append(FACT._replace(body="acknowledged after the cut"))
+
+    assert (before.is_sound, before.messages, before.torn) == (True, 1, data.index(b"---\nmsg_id", 10))
+    assert [(message.msg_id, message.recovered) for message in bus.read()] == [(first, False), (second, False)]
+    assert bus.verify().is_sound
+    (kept,) = (bus.path.parent / "quarantine").iterdir()
+    assert kept.read_bytes() == data[before.torn :]
+
+
+def test_damage_at_the_end_that_no_power_cut_leaves_stays_and_is_told(bus: FileBus) -> None:
+    bus.append(FACT)
+    bus.append(FACT._replace(body="this was acknowledged"))
+    bus.path.write_bytes(bus.path.read_bytes().replace(b"acknowledged", b"acknowlegded"))
+
+    bus.append(FACT)
+
+    assert bus.verify().damaged == 1
+    assert b"acknowlegded" in bus.path.read_bytes()
 
 
 def test_adopting_out_of_order_is_refused_and_names_the_id(small: FileBus) -> None:
     from conductor_git.errors import BadInput
 
-    messages = [numbered(number) for number in range(20)]
-    with pytest.raises(BadInput, match="is not above"):
-        small.adopt(shuffled(messages))
+    messages = [numbered(number) for number in (0, 1, 2, 5, 4, 6)]
+    with pytest.raises(BadInput, match="is not above") as refused:
+        small.adopt(iter(messages))
 
-    assert list(small.read()) == []
+    assert refused.value.facts["msg_id"] == messages[4].msg_id
+    assert list(small.read()) == messages[:4]

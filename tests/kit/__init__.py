@@ -8,7 +8,7 @@ without. The fixtures (`repository`, `home`) are in tests/conftest.py.
 
 from tests.kit.console import Completed, conductor, console_script
 from tests.kit.hermetic import clean_environment
-from tests.kit.needs import requires, skips_are_failures
+from tests.kit.needs import is_excused, requires, skip_where_forbidden, skips_are_failures
 from tests.kit.repositories import FIRST_COMMIT_AT, IDENTITY, git, make_repository
 from tests.kit.snapshots import Entry, Snapshot, snapshot
 from tests.kit.waiting import until
@@ -23,8 +23,10 @@ __all__ = [
     "conductor",
     "console_script",
     "git",
+    "is_excused",
     "make_repository",
     "requires",
+    "skip_where_forbidden",
     "skips_are_failures",
     "snapshot",
     "until",

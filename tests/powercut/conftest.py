@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from tests import kit
 from tests.powercut.disk import Disk, cannot_cut, powered_disk
 from tests.powercut.tally import Tally
 
@@ -16,7 +17,7 @@ _FIGURES: Final = "power cuts"
 @pytest.fixture
 def disk() -> Iterator[Disk]:
     if reason := cannot_cut():
-        pytest.skip(reason)
+        kit.skip_where_forbidden(reason)
     with powered_disk() as disk:
         yield disk
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 import random
+import select
 import subprocess
 import sys
 import threading
-import time
 import zlib
 from itertools import count, islice
 from pathlib import Path
@@ -121,7 +121,8 @@ def _write(path: Path, notes: int, name: str, segment_bytes: int, limit: int | N
         os.write(notes, f"{msg_id}\n".encode())
         if stop.is_set:
             break
-        time.sleep(random.random() * _PAUSE)
+        # Writers that pause leave their neighbours a turn, as agents do.
+        select.select([stop], [], [], random.random() * _PAUSE)
 
 
 def _follow(path: Path, notes: int, stop: Stop) -> None:

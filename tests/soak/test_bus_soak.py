@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 import time
 from collections import defaultdict
@@ -37,7 +38,7 @@ def soak(place: Path, seconds: float, kill_every: float, rotate_every: float) ->
         every = {crowd.kill_one: kill_every, crowd.rotate: rotate_every}
         due = dict(every)
         while (at := min(due.values())) < seconds:
-            time.sleep(max(0.0, start + at - time.monotonic()))
+            select.select([], [], [], max(0.0, start + at - time.monotonic()))
             act = min(due, key=lambda one: due[one])
             act()
             due[act] = max(due[act] + every[act], time.monotonic() - start)

@@ -180,18 +180,33 @@ def test_until_ends_a_hang_and_names_what_it_asked() -> None:
     ],
 )
 def test_a_skip_is_a_failure_on_ci_only(tmp_path: Path, module: str, ci: str, outcome: str) -> None:
-    (tmp_path / "test_it.py").write_text(module)
-    top = str(Path(__file__).parents[2])
-
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "tests.conftest", "--rootdir", tmp_path, "-c", os.devnull, tmp_path],
-        cwd=tmp_path,
-        env=os.environ | {"CI": ci, "PYTHONPATH": top, "PYTEST_ADDOPTS": "-p no:cacheprovider"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = pytest_on(tmp_path, module, ci)
 
     words = {"failed": "with CI=true nothing may be", "skipped": "1 skipped"}
     assert words[outcome] in done.stdout
     assert (done.returncode in (0, 5)) is (outcome == "skipped")
+
+
+def test_a_skip_for_want_of_rights_is_told_and_no_failure_on_ci(tmp_path: Path) -> None:
+    module = "from tests import kit\ndef test_it(): kit.skip_where_forbidden('no root')\n"
+
+    done = pytest_on(tmp_path, module, "true")
+
+    assert done.returncode == 0
+    assert "1 skipped" in done.stdout
+    assert "no root" in done.stdout
+
+
+def pytest_on(directory: Path, module: str, ci: str) -> subprocess.CompletedProcess[str]:
+    """pytest on a directory with this one module, under our conftest."""
+    (directory / "test_it.py").write_text(module)
+    command = [sys.executable, "-m", "pytest", "-ra", "-p", "tests.conftest"]
+    return subprocess.run(
+        [*command, "--rootdir", directory, "-c", os.devnull, directory],
+        cwd=directory,
+        env=os.environ
+        | {"CI": ci, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTEST_ADDOPTS": "-p no:cacheprovider"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )

@@ -83,7 +83,10 @@ class Readers:
     def _locked(self) -> Iterator[None]:
         # By flock itself: whoever acknowledges often does not pay for the import of portalocker.
         path = self._directory / ".lock"
-        fd = durable.open_regular(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fd = durable.open_regular(path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise durable.unwritable(path, error) from error
         try:
             with durable.flocked(fd, seconds=self._seconds, path=path):
                 yield

@@ -43,6 +43,7 @@ _USAGE_ERROR: Final[type[Exception]] = typer.BadParameter.__mro__[1]
 
 GROUPS: Final = {"bus": "bus", "config": "care"}
 """The commands that are groups of their own, and the panel of the help that each stands in."""
+_BUS_COMMANDS: Final = ("post", "read", "follow", "ack", "verify", "copy")
 ALIASES: Final = frozenset({"reject"})
 
 
@@ -115,8 +116,6 @@ def _meant(arguments: list[str]) -> str | None:
 def _bad_usage(usage: Any, arguments: list[str]) -> BadInput:
     if (meant := _meant(arguments)) is not None:
         return BadInput(f"there is no command {arguments[0]}", hint=f"conductor-git {meant} --help")
-    words = [
-        word for word in arguments[:2] if word in TABLE or word in ("post", "read", "follow", "ack", "verify", "copy")
-    ]
+    words = [word for word in arguments[:2] if word in TABLE or word in _BUS_COMMANDS]
     said = usage.format_message() or "which command?"  # without any, Typer has printed the help and says nothing
     return BadInput(said, hint=" ".join(["conductor-git", *words, "--help"]))

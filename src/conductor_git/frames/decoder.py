@@ -63,10 +63,6 @@ def decode(
     return _Decoder(window, base, at_end, searching, before).run()
 
 
-def _sums_up(match: re.Match[bytes], stored: bytes) -> bool:
-    return crc32(stored, crc32(match[1])) == int(match[12].strip(b'"'), 16)
-
-
 class _Incomplete(Exception):
     """The frame goes on past the window."""
 
@@ -89,7 +85,8 @@ class _Decoder:
                     self._search("text past damage")
                 else:
                     self._fast()
-                    self._step()
+                    if self.position < len(self.window):
+                        self._step()
         except _Incomplete:
             if self.found_by_search:
                 # The mark must survive to the window that holds the whole frame.
@@ -100,19 +97,21 @@ class _Decoder:
         """Take frames as we write them for as long as there are any."""
         window, items, position = self.window, self.items, self.position
         while match := fast_header.match(window, position):
+            covered, msg_id, ts, middle, length, crc = match.groups()
             start = match.end()
-            end = start + int(match[11])
-            if window[end : end + 2] != b"\n\n":
-                break
+            end = start + int(length)
             stored = window[start:end]
-            if not _sums_up(match, stored):
+            if crc32(stored, crc32(covered)) != int(crc.strip(b'"'), 16) or window[end : end + 2] != b"\n\n":
                 break
-            if b"---" in stored and _BARE.search(stored):
-                break
-            message = read_fast(match, _body(stored))
+            body = stored.decode("utf-8", "replace")
+            if "---" in body:
+                if _BARE.search(stored):
+                    break
+                body = _body(stored)
+            message = read_fast(msg_id, ts, middle, body)
             if message is None:
                 break
-            items.append(self._marked(message))
+            items.append(self._marked(message) if self.found_by_search else message)
             position = end + 2
         self.position = position
 
@@ -168,6 +167,9 @@ class _Decoder:
 
     def _delimited(self, lines: bytes, fields: dict[str, object], start: int) -> tuple[Message, int]:
         """A frame of another tool, without a length: it ends where the next one begins, or with the file."""
+        if self.window.startswith(b"msg_id: ", start):
+            # The dashes that seemed to close the header open the next message.
+            raise _Torn("a header that ends early")
         opening = _NEXT_OPENING.search(self.window, start, start + 2 * MAX_BODY)
         end = opening.start() if opening else len(self.window)
         stored = self.window[start:end]

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from conductor_git.frames.header import PLAIN, UNSAFE, flow
 from conductor_git.message import MAX_HEADER, Message, Parent
@@ -24,9 +25,19 @@ _VALUE: Final = _value(rb"\n")
 _ID: Final = rb"MSG-[0-9]{8}-[0-9]{6}-[0-9]{9}-PID[0-9]{5,7}-[0-9]{4}"
 _PARENT: Final = rb"    - msg_id: (" + _ID + rb")\n(?:      kind: " + _VALUE + rb")?"
 _META: Final = rb"    " + _KEY + _VALUE
-_FRAME: Final = (
+_HEADER: Final = (
     rb"---\n(msg_id: (" + _ID + rb")\n"
     rb"ts: ([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{9}Z)\n"
+    # Of our lines only `length` begins with an l, and none with a dash. Nothing matched is given back, and a delimiter
+    # ends it, so that a header of another shape costs one look at its own lines.
+    rb"((?:[^l\n-].*+\n)*+)"
+    rb"length: ([0-9]{1,6})\n)"
+    rb'crc: ([0-9a-f]{8}|"[0-9a-f]{8}")\n---\n'
+)
+fast_header: Final = re.compile(_HEADER)
+"""A whole header as `header_lines` writes it, with what is in the middle left to `_shared`. Groups: what the crc
+covers, msg_id, ts, the middle, length, crc."""
+_MIDDLE: Final = (
     rb'type: ((?!NULL\n)[A-Z][A-Z_]*|"[A-Z][A-Z_]*")\n'
     rb"(?:project_id: " + _VALUE + rb")?"
     rb"(?:task_id: " + _VALUE + rb")?"
@@ -34,40 +45,45 @@ _FRAME: Final = (
     rb"(?:parents:\n((?:    - msg_id: [^\n]*\n(?:      kind: [^\n]*\n)?)+))?"
     rb"(?:attachment_path: " + _VALUE + rb")?"
     rb"(?:meta:\n((?:    [^\n]+\n)+))?"
-    rb"length: ([0-9]{1,6})\n)"
-    rb'crc: ([0-9a-f]{8}|"[0-9a-f]{8}")\n---\n'
 )
-fast_header: Final = re.compile(_FRAME)
-"""A whole header as `header_lines` writes it. Groups: what the crc covers, msg_id, ts, type, project_id, task_id,
-run_id, parents, attachment_path, meta, length, crc."""
+_middle: Final = re.compile(_MIDDLE)
 _parents: Final = re.compile(rb"(?:" + _PARENT + rb")*")
 _parent: Final = re.compile(_PARENT)
 _metas: Final = re.compile(rb"(?:" + _META + rb")*")
 _meta: Final = re.compile(_META)
+_KEPT: Final = 1024
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+_new: Final = tuple.__new__
 
 
 class BadHeader(ValueError):
     """A header that no message can be made of."""
 
 
-def read_fast(match: re.Match[bytes], body: str) -> Message | None:
+class _Shared(NamedTuple):
+    """The middle of a header: all that is neither new with each message nor counted from its bytes."""
+
+    type: str
+    project_id: str | None
+    task_id: str | None
+    run_id: str | None
+    parents: tuple[Parent, ...]
+    attachment_path: str | None
+    meta: Mapping[str, str]
+
+
+def read_fast(msg_id: bytes, ts: bytes, middle: bytes, body: str) -> Message | None:
     """The message of a header that `fast_header` matched; None where it takes YAML to be sure of a value."""
-    _, msg_id, ts, kind, project, task, run, parents, attachment, meta, _, _ = match.groups()
-    try:
-        return Message(
-            _unquoted(kind),
-            body,
-            None if project is None else _unquoted(project),
-            None if task is None else _unquoted(task),
-            None if run is None else _unquoted(run),
-            _fast_parents(parents) if parents else (),
-            None if attachment is None else _unquoted(attachment),
-            _fast_meta(meta) if meta else {},
-            msg_id.decode(),
-            ts.decode(),
-        )
-    except BadHeader:
+    # A header of unusual length is not kept: many of them would be a lot of memory.
+    shared = _shared(middle) if len(middle) <= _KEPT else _read_shared(middle)
+    if shared is None:
         return None
+    kind, project, task, run, parents, attachment, meta = shared
+    # Past the constructor of the named tuple, which costs as much as all the rest here.
+    return _new(
+        Message,
+        (kind, body, project, task, run, parents, attachment, meta, msg_id.decode(), ts.decode(), _NOTHING, False),
+    )
 
 
 def read_header(lines: bytes) -> dict[str, object]:
@@ -103,6 +119,31 @@ def message_of(fields: Mapping[str, object], body: str) -> Message:
         recovered=rest.pop("recovered", None) == "true",
         extra=rest,
     )
+
+
+def _read_shared(middle: bytes) -> _Shared | None:
+    """The middle of a header; None where it takes YAML."""
+    match = _middle.fullmatch(middle)
+    if match is None:
+        return None
+    kind, project, task, run, parents, attachment, meta = match.groups()
+    try:
+        return _Shared(
+            _unquoted(kind),
+            None if project is None else _unquoted(project),
+            None if task is None else _unquoted(task),
+            None if run is None else _unquoted(run),
+            _fast_parents(parents) if parents else (),
+            None if attachment is None else _unquoted(attachment),
+            # Read-only, as many messages hold it.
+            MappingProxyType(_fast_meta(meta)) if meta else _NOTHING,
+        )
+    except BadHeader:
+        return None
+
+
+_shared: Final = lru_cache(maxsize=512)(_read_shared)
+"""Messages of one run mostly have all of it in common, so that a reader parses it once."""
 
 
 @lru_cache(maxsize=128)

@@ -10,7 +10,7 @@ import re
 from binascii import crc32
 from typing import Final, NamedTuple
 
-from conductor_git.frames.header import header_lines
+from conductor_git.frames.header import header_lines, scalar
 from conductor_git.message import Message, check_message
 
 BOUNDARY: Final = b"\n\n---\nmsg_id: "
@@ -18,6 +18,8 @@ BOUNDARY: Final = b"\n\n---\nmsg_id: "
 
 _OPENING: Final = b"\n\n---\n"
 _CLOSING: Final = b"\n---\n"
+_TS: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z", re.ASCII)
+"""A time that every reader takes for the text that it is, without quotes."""
 _BACKSLASHED: Final = re.compile(rb"^(\\*---\r*)$", re.MULTILINE)
 
 
@@ -46,8 +48,9 @@ def draft(message: Message) -> Draft:
 
 
 def encode(message: Message) -> bytes:
-    """The frame of a message that has its id and time."""
-    return draft(message).seal(message.msg_id, message.ts)
+    """The frame of a message that has its id and time, whoever gave them."""
+    ts = message.ts if _TS.fullmatch(message.ts) else scalar(message.ts)
+    return draft(message).seal(scalar(message.msg_id), ts)
 
 
 def last_id(window: bytes) -> str | None:

@@ -21,6 +21,8 @@ APPLICATION: Final = int.from_bytes(b"Cond")
 VERSION: Final = 1
 AS_IT_IS: Final = "mode=ro&immutable=1"
 """How to open a database without a lock and without making or removing any file."""
+_MARKS: Final = ("application_id", "user_version")
+_PATIENCE: Final = 5
 _WAL_FORMAT: Final = b"\2\2"
 """What bytes 18 and 19 of a database file are where it has a write-ahead log (sqlite.org/fileformat2.html)."""
 
@@ -75,15 +77,28 @@ class Files:
         return db
 
     def _require_ours(self) -> None:
-        # A database of somebody else is left as it is, down to its log.
-        with closing(self.connect(0, AS_IT_IS)) as db:
-            application = db.execute("PRAGMA application_id").fetchone()[0]
-            version = db.execute("PRAGMA user_version").fetchone()[0]
+        application, version = self._marks()
         if application != APPLICATION:
             raise _damaged(self.path, "is a database of something else than a bus", f"ls -l {self.path}")
         if version != VERSION:
             said = f"has the format {version}, and this version of conductor-git knows {VERSION}"
             raise _damaged(self.path, said, "conductor-git --version")
+
+    def _marks(self) -> tuple[int, int]:
+        """What the database says it is: its application, and the version of its format."""
+        try:
+            # A database of somebody else is left as it is, down to its log.
+            return self._marks_by(0, AS_IT_IS)
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
+                raise
+        # While the log is copied into it, or was when somebody was killed, it makes sense only together with its log.
+        return self._marks_by(_PATIENCE)
+
+    def _marks_by(self, seconds: float, how: str = "mode=rw") -> tuple[int, int]:
+        with closing(self.connect(seconds, how)) as db:
+            application, version = (db.execute(f"PRAGMA {mark}").fetchone()[0] for mark in _MARKS)
+        return application, version
 
     def _refuse_orphan(self) -> None:
         found = status(self.log)

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from conductor_git.bus.base import Report, Spot
-from conductor_git.bus.segments.listing import Files, files, open_segment
-from conductor_git.bus.segments.scan import Place, next_place, windows
+from conductor_git.bus.segments.ending import Ending
+from conductor_git.bus.segments.listing import Files, files, open_segment, readable
+from conductor_git.bus.segments.scan import Place, windows
 from conductor_git.frames.decoder import Damage
 from conductor_git.message import Message, id_key
 
@@ -26,15 +27,25 @@ class _Findings:
     disordered: list[str] = field(default_factory=list)
     last_key: str = ""
     damage_end: int = -1
+    unsettled: list[Damage] = field(default_factory=list)
+    """Since the last message: at the end of the file it may be what was never wholly written."""
 
     def enter(self, path: Path) -> None:
         self.path, self.damage_end = path, -1
 
     def add(self, item: Message | Damage) -> None:
         if isinstance(item, Damage):
-            self._damage(item)
+            self.unsettled.append(item)
         else:
+            self.settle(None)
             self._message(item)
+
+    def settle(self, torn: int | None) -> None:
+        """Count the damage before `torn` as such."""
+        for found in self.unsettled:
+            if torn is None or found.offset < torn:
+                self._damage(found)
+        self.unsettled.clear()
 
     def _message(self, message: Message) -> None:
         self.messages += 1
@@ -59,7 +70,7 @@ class _Findings:
 
 
 def check(bus: Path, halted: str | None) -> Report:
-    with files(bus) as known:
+    with readable(bus), files(bus) as known:
         findings, torn = _Findings(bus), None
         for segment in known.closed:
             _check_closed(segment.path, findings)
@@ -75,24 +86,27 @@ def _check_closed(path: Path, findings: _Findings) -> None:
     findings.enter(path)
     if fd is None:
         findings.add(Damage(0, 0, "a segment that went away while it was read"))
+        findings.settle(None)
         return
     try:
         torn = _check_file(fd, findings)
         if torn is not None:
             findings.add(Damage(torn, os.fstat(fd).st_size - torn, "a message that ends early"))
+            findings.settle(None)
     finally:
         os.close(fd)
 
 
 def _check_file(fd: int, findings: _Findings) -> int | None:
     """Where an incomplete message begins at the end of the file, if one does."""
-    place = Place()
-    for where, found in windows(fd, place):
-        place = next_place(where, found)
+    ending = Ending(fd)
+    for where, found in windows(fd, Place()):
+        ending.add(where, found)
         for item in found.items:
             findings.add(item)
-    torn = place.offset + (2 if place.searching else 0)
-    return torn if torn < os.fstat(fd).st_size else None
+    torn = ending.torn()
+    findings.settle(torn)
+    return torn
 
 
 def _report(known: Files, findings: _Findings, torn: int | None, halted: str | None) -> Report:

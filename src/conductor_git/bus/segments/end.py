@@ -43,19 +43,16 @@ def _looked_for(fd: int, size: int) -> End:
 
 
 def _end_from(fd: int, start: int, size: int) -> End:
-    from conductor_git.bus.segments.scan import Place, next_place, windows
+    from conductor_git.bus.segments.ending import Ending
+    from conductor_git.bus.segments.scan import Place, windows
 
-    newest, place = "", Place(start)
-    for where, found in windows(fd, place):
-        place = next_place(where, found)
+    newest, ending = "", Ending(fd)
+    for where, found in windows(fd, Place(start)):
+        ending.add(where, found)
         ids = [item.msg_id for item in found.items if isinstance(item, Message) and item.msg_id.startswith("MSG-")]
         newest = max([newest, *ids], key=id_key)
-    rest = os.pread(fd, max(size - place.offset, 0), place.offset)
-    if not rest.strip(b"\r\n"):
-        return End(newest, None, _parted(fd, size))
-    # A search stops before two newlines that may begin a boundary; they are no part of a message.
-    torn = place.offset + (2 if place.searching else 0)
-    return End(newest, torn, _parted(fd, torn))
+    torn = ending.torn()
+    return End(newest, torn, _parted(fd, size if torn is None else torn))
 
 
 def _parted(fd: int, size: int) -> bool:

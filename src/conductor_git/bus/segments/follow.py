@@ -8,6 +8,7 @@ from pathlib import Path
 
 from conductor_git.bus.base import Tell, unheard
 from conductor_git.bus.halt import Halt
+from conductor_git.bus.segments.listing import readable
 from conductor_git.bus.segments.read import OPENED, Found, go_to, past
 from conductor_git.bus.segments.walk import Walk
 from conductor_git.bus.stop import Stop
@@ -19,7 +20,7 @@ def follow(
     bus: Path, halt: Halt, since: str | None, wanted: Callable[[Message], bool], stop: Stop | None, tell: Tell | None
 ) -> Found:
     """The messages after `since`, then each new one, until `stop`; `BusMoved` at the end of a bus that has moved."""
-    with Walk(bus, remembers=True) as walk:
+    with readable(bus), Walk(bus, follows=True) as walk:
         skipped = go_to(walk, since)
         yield OPENED
         follower = _Follower(bus, halt, walk, since or "")
@@ -39,7 +40,7 @@ class _Follower:
             while stop is None or not stop.is_set:
                 watch.arm()
                 moved = self._halt.moved_to
-                for message in self._to_the_end():
+                for message in self._unseen(self._walk.to_the_end()):
                     yield message
                     if stop is not None and stop.is_set:
                         return
@@ -47,12 +48,6 @@ class _Follower:
                     self._halt.require_none()
                 if not self._restarted(tell):
                     watch.wait(stop)
-
-    def _to_the_end(self) -> Iterator[Message]:
-        walk = self._walk
-        yield from self._unseen(walk.fresh())
-        while walk.next_file():
-            yield from self._unseen(walk.fresh())
 
     def _unseen(self, found: Iterator[Message]) -> Iterator[Message]:
         for message in found:

@@ -7,6 +7,7 @@ from itertools import dropwhile, islice
 from pathlib import Path
 from typing import Final
 
+from conductor_git.bus.segments.listing import readable
 from conductor_git.bus.segments.walk import Walk
 from conductor_git.message import Message
 
@@ -23,15 +24,15 @@ def opened(found: Found) -> Found:
 
 
 def read(bus: Path, since: str | None, limit: int | None, wanted: Callable[[Message], bool]) -> Found:
-    """The messages after `since`, file after file, to the end that the bus has when it is reached."""
-    with Walk(bus) as walk:
+    """The messages after `since`, file after file, to the end that the bus has when it is opened or later."""
+    with readable(bus), Walk(bus) as walk:
         skipped = go_to(walk, since)
         yield OPENED
-        yield from islice(filter(wanted, past(_to_the_end(walk), skipped)), limit)
+        yield from islice(filter(wanted, past(walk.to_the_end(), skipped)), limit)
 
 
 def get(bus: Path, msg_id: str) -> Message:
-    with Walk(bus) as walk:
+    with readable(bus), Walk(bus) as walk:
         return walk.find(msg_id).message
 
 
@@ -46,9 +47,3 @@ def go_to(walk: Walk, since: str | None) -> str | None:
 def past(found: Iterator[Message], cursor: str | None) -> Iterator[Message]:
     """`found` itself, or what comes after the message `cursor` in it."""
     return found if cursor is None else islice(dropwhile(lambda message: message.msg_id != cursor, found), 1, None)
-
-
-def _to_the_end(walk: Walk) -> Iterator[Message]:
-    yield from walk.fresh()
-    while walk.next_file():
-        yield from walk.fresh()

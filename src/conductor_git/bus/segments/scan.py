@@ -14,6 +14,8 @@ from conductor_git.frames.decoder import WINDOW, Decoded, decode
 from conductor_git.frames.frame import BOUNDARY
 from conductor_git.message import Message, id_time
 
+_FIRST: Final = 8 * 1024
+"""Bytes of the first window: mostly a few messages are asked for. The next ones are larger."""
 _TAIL: Final = 64 * 1024
 _PROBE: Final = 4096
 
@@ -36,14 +38,14 @@ def windows(
 
     `stop` is where a frame begins at which to end instead. `before` is as for `decode`.
     """
-    size, at_end = _TAIL, False
+    size, at_end = _FIRST, False
     while not at_end:
         wanted = size if stop is None else min(size, stop - place.offset)
         window = os.pread(fd, wanted, place.offset)
         at_end = len(window) < size
         found = decode(window, place.offset, at_end=at_end, searching=place.searching, before=before)
         yield place, found
-        place, size = next_place(place, found), WINDOW
+        place, size = next_place(place, found), min(size * 8, WINDOW)
 
 
 def next_place(place: Place, found: Decoded) -> Place:

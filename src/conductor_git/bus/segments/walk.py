@@ -29,13 +29,18 @@ _REMEMBERED: Final = 256
 class Walk:
     """A reader's place: a file of the bus, held open, and an offset in it. Rotation renames the file under it."""
 
-    def __init__(self, bus: Path, *, remembers: bool = False) -> None:
+    def __init__(self, bus: Path, *, follows: bool = False) -> None:
         self._bus = bus
-        self._remembers = remembers
-        """Whether it notes what lies before its place, by which `restart` sees that the file was cut and rewritten."""
+        self._follows = follows
+        """Whether it notes what lies before its place, by which `restart` sees that the file was cut and rewritten, and
+        reads to the very end every time: a follower must not sleep while there is more."""
         self._fd: int | None = None
         self._segment: Segment | None = None
         """What the file is known as where it was closed already when it was opened."""
+        self._following: list[Segment] = []
+        """The closed segments that follow, the next one last, as far as they were listed."""
+        self._ahead: list[Message] = []
+        """What the search for a message has decoded already of what comes after it; the place is behind that."""
         self._before: int | None = None
         self._passed = b""
         self.place = Place()
@@ -54,31 +59,45 @@ class Walk:
     def find(self, msg_id: str) -> Found:
         """Go to the message, or `UnknownCursor`; in the file that is written to it is found without a listing."""
         fd = open_segment(self._bus)
-        found = None if fd is None else near_end(fd, os.fstat(fd).st_size, msg_id)
         self._take(fd)
+        found = None if fd is None else near_end(fd, os.fstat(fd).st_size, msg_id, self.before)
         if found is None:
             with files(self._bus) as known:
                 found = self._search(known, msg_id)
-        self.place = found.place
+        self.place, self._ahead = found.place, found.ahead or []
         return found
 
     def fresh(self) -> Iterator[Message]:
         """The messages from the place to the present end of the file; the place moves with them."""
         if self._fd is None:
             return
+        if self._ahead:
+            yield from self._take_ahead()
+            if not self._follows:
+                return
         for where, found in windows(self._fd, self.place, self.before):
-            after = next_place(where, found)
-            if self._remembers:
-                # Before anything is given away: by the time that somebody asks for more, it may have been cut.
-                self._passed = self._just_before(after)
-            yield from (item for item in found.items if isinstance(item, Message))
+            self._remember(after := next_place(where, found))
+            yield from [item for item in found.items if isinstance(item, Message)]
             self.place = after
+
+    def to_the_end(self) -> Iterator[Message]:
+        """The messages from the place to the present end of the bus, file after file."""
+        yield from self.fresh()
+        while inode_at(self._bus) != inode_of(self._fd):
+            # What was written after we looked and before the file was closed; now nobody writes to it any more.
+            yield from self.fresh()
+            if not self.next_file():
+                return
+            yield from self.fresh()
 
     def next_file(self) -> bool:
         """Go to the file that follows, from the end of one that was closed; False where there is none yet."""
         if self._fd is None:
             self.start()
             return self._fd is not None
+        if self._following:
+            self._open(self._following.pop())
+            return True
         if inode_at(self._bus) == inode_of(self._fd):
             return False
         with files(self._bus) as known:
@@ -129,10 +148,13 @@ class Walk:
 
     def _enter(self, known: Files, number: int) -> None:
         """Open the file by its number, at its beginning; after the closed ones comes the one written to."""
-        if number == len(known.closed):
+        if number < len(known.closed):
+            self._open(known.closed[number])
+        else:
             self._take(None if known.current is None else os.dup(known.current))
-            return
-        segment = known.closed[number]
+        self._following = known.closed[:number:-1]
+
+    def _open(self, segment: Segment) -> None:
         fd = open_segment(segment.path)
         if fd is None:
             raise BusDamaged(
@@ -144,6 +166,7 @@ class Walk:
         if self._fd is not None:
             os.close(self._fd)
         self._fd, self._segment, self._before, self._passed, self.place = fd, segment, None, b"", Place()
+        self._ahead = []
 
     def _index(self, closed: list[Segment]) -> int | None:
         """The number of this file among the closed ones; None where it is not one of them."""
@@ -152,6 +175,16 @@ class Walk:
         mine = inode_of(self._fd)
         newest_first = reversed(list(enumerate(closed)))
         return next((number for number, segment in newest_first if inode_at(segment.path) == mine), None)
+
+    def _take_ahead(self) -> list[Message]:
+        self._remember(self.place)
+        ahead, self._ahead = self._ahead, []
+        return ahead
+
+    def _remember(self, place: Place) -> None:
+        if self._follows:
+            # Before anything is given away: by the time that somebody asks for more, it may have been cut.
+            self._passed = self._just_before(place)
 
     def _just_before(self, place: Place) -> bytes:
         assert self._fd is not None
