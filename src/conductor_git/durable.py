@@ -129,7 +129,13 @@ def make_directory(path: Path) -> None:
                 # A neighbour made it, and its flush may still be under way, so it is flushed here too.
                 if not directory.is_dir():
                     raise
-            flush_directory(directory.parent)
+            try:
+                flush_directory(directory.parent)
+            except OSError:
+                # Whoever comes next must not find it, and take it for durable.
+                with suppress(OSError):
+                    directory.rmdir()
+                raise
 
 
 def rename(path: Path, new: Path) -> None:

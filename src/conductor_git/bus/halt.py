@@ -29,7 +29,7 @@ class Halt:
 
         `though_moved` is for whoever brings back to it what was posted since it moved.
         """
-        if self._failed or os.access(self._name, os.F_OK):
+        if self._failed or self._is_marked():
             refusal = self._refusal()
             if not (though_moved and isinstance(refusal, BusMoved)):
                 raise refusal
@@ -68,6 +68,16 @@ class Halt:
         """Where the bus has moved; None where it has not."""
         reason = self.reason or ""
         return reason.removeprefix(_MOVED) if reason.startswith(_MOVED) else None
+
+    def _is_marked(self) -> bool:
+        try:
+            os.lstat(self._name)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            # What cannot be looked at is no reason to take messages.
+            raise durable.unwritable(self.marker, error) from error
+        return True
 
     def _refusal(self) -> ConductorError:
         if url := self.moved_to:

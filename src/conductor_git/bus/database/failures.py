@@ -13,8 +13,7 @@ from conductor_git.errors import BusDamaged, ConductorError, LockTimeout, StateU
 
 _BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 _NO_WRITE: Final = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_CANTOPEN)
-_NOT_WRITTEN: Final = (sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE)
-"""A write that failed before any flush, and left nothing that counts."""
+_FLUSH: Final = (sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC)
 _WRITER: Final = 120
 """The byte of the shared memory file that whoever writes has locked (sqlite.org/walformat.html)."""
 
@@ -31,7 +30,7 @@ def is_refused(error: sqlite3.Error) -> bool:
 def refusal(error: sqlite3.Error, path: Path, seconds: float, halt: Halt | None) -> Exception:
     """What to raise for `error`; `halt` is that of the bus if it was being written to.
 
-    An I/O error of a write is a flush that failed, as far as anybody can tell: the bus is halted.
+    A flush that failed halts it; after any other error nothing counts that was not there before.
     """
     primary = _primary(error)
     if primary is None:
@@ -39,10 +38,10 @@ def refusal(error: sqlite3.Error, path: Path, seconds: float, halt: Halt | None)
     if primary in _BUSY:
         return _timeout(path, seconds)
     if halt is not None:
-        if primary == sqlite3.SQLITE_FULL or primary in _NO_WRITE or error.sqlite_errorcode in _NOT_WRITTEN:
-            return _unwritable(path, error)
-        if primary == sqlite3.SQLITE_IOERR:
+        if error.sqlite_errorcode in _FLUSH:
             return halt.flush_failed(OSError(errno.EIO, _said(error)))
+        if primary in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR) or primary in _NO_WRITE:
+            return _unwritable(path, error)
     if primary == sqlite3.SQLITE_NOTADB:
         return BusDamaged(f"{path} is no SQLite database", hint=f"ls -l {path}", path=str(path))
     return BusDamaged(f"{path} could not be used: {_said(error)}", hint="conductor-git bus verify", path=str(path))

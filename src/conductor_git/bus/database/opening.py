@@ -108,7 +108,8 @@ class Database:
 
     def _make_names_durable(self) -> None:
         """With all other writers kept out: whoever appends after the first one relies on the names of both files."""
-        found = status(self.log)
+        with self._unwritable():
+            found = status(self.log)
         if found is None:
             raise BusDamaged(
                 f"{self.log} was removed while it was in use", hint="conductor-git bus verify", path=str(self.log)
