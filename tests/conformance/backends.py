@@ -17,7 +17,7 @@ FACT: Final = Message(type="FACT", body="The redirect loop is fixed.", project_i
 OPENING: Final = """
 import sys
 from conductor_git.bus.address import open_bus, parse_address
-from conductor_git.bus.stop import Stop
+from conductor_git.bus.watching.stop import Stop
 from conductor_git.message import Message
 bus = open_bus(parse_address(sys.argv[1]), seconds=60)
 """

@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 
 from conductor_git.bus.base import Bus
-from conductor_git.bus.stop import Stop
+from conductor_git.bus.watching.stop import Stop
 from conductor_git.errors import BadInput, BusDamaged, LockTimeout, StateUnwritable, TooLarge
 from conductor_git.message import Message, Parent
 from tests import kit

@@ -12,7 +12,8 @@ from typing import Final
 
 import pytest
 
-from conductor_git.bus.attachment import attach, checked
+from conductor_git.bus.attachments.attach import attach
+from conductor_git.bus.attachments.stored import checked
 from conductor_git.bus.base import Bus
 from conductor_git.bus.copy import copy
 from conductor_git.bus.file import FileBus

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from conductor_git.bus.base import Bus
-from conductor_git.bus.stop import Stop
+from conductor_git.bus.watching.stop import Stop
 from conductor_git.errors import BadInput, BusMoved, TooLarge, UnknownCursor
 from conductor_git.frames.frame import encode
 from conductor_git.message import MAX_BODY, Message, Parent, id_key, make_msg_id, timestamp

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from conductor_git import durable
-from conductor_git.bus.attachment import MAX_ATTACHMENT, Attached, attach, checked
+from conductor_git.bus.attachments.attach import Attached, attach
+from conductor_git.bus.attachments.stored import MAX_ATTACHMENT, checked
 from conductor_git.errors import BadInput, BusDamaged, ConductorError, NotFound, StateUnwritable, TooLarge, UnsafePath
 from conductor_git.masking import MASK, mask
 from conductor_git.message import Message
@@ -28,7 +29,7 @@ KEY = "sk-proj-" + "Ab1" * 12
 ATTACH = """
 import sys
 from pathlib import Path
-from conductor_git.bus.attachment import attach
+from conductor_git.bus.attachments.attach import attach
 print(attach(Path(sys.argv[1]), Path(sys.argv[2])).attachment_path)
 """
 

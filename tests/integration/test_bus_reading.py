@@ -14,7 +14,7 @@ import pytest
 
 from conductor_git import durable
 from conductor_git.bus.file import FileBus
-from conductor_git.bus.stop import Stop
+from conductor_git.bus.watching.stop import Stop
 from conductor_git.errors import UnknownCursor
 from conductor_git.frames.frame import encode
 from conductor_git.message import Message, Parent, make_msg_id

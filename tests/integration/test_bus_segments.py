@@ -13,7 +13,7 @@ import pytest
 from conductor_git import durable
 from conductor_git.bus.file import FileBus
 from conductor_git.bus.segments.listing import closed_segments
-from conductor_git.bus.stop import Stop
+from conductor_git.bus.watching.stop import Stop
 from conductor_git.errors import BusDamaged, BusMoved, UnknownCursor
 from conductor_git.frames.decoder import decode
 from conductor_git.frames.frame import encode

@@ -17,7 +17,7 @@ import pytest
 
 from conductor_git import durable
 from conductor_git.bus.sqlite import SqliteBus
-from conductor_git.bus.stop import Stop
+from conductor_git.bus.watching.stop import Stop
 from conductor_git.errors import BadInput, BusDamaged, StateUnwritable, UnknownCursor
 from conductor_git.message import Message
 from tests import kit

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from conductor_git.bus.sqlite import SqliteBus
-from conductor_git.bus.stop import Stop
+from conductor_git.bus.watching.stop import Stop
 from conductor_git.errors import BusMoved, ConductorError
 from tests.integration.buses import FACT
 

@@ -14,17 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from conductor_git.bus import looks
-from conductor_git.bus.base import unheard
-from conductor_git.bus.stop import Stop
-from conductor_git.bus.watch import Watch
+from conductor_git.bus.watching import looks
+from conductor_git.bus.watching.stop import Stop
+from conductor_git.bus.watching.tell import unheard
+from conductor_git.bus.watching.watch import Watch
 from tests import kit
 
 ROUNDS = r"""
 import sys, threading
 from pathlib import Path
-from conductor_git.bus.stop import Stop
-from conductor_git.bus.watch import Watch
+from conductor_git.bus.watching.stop import Stop
+from conductor_git.bus.watching.watch import Watch
 path, stop = Path(sys.argv[1]), Stop()
 threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
 with Watch(path, lambda said: print(said, file=sys.stderr, flush=True)) as watch:

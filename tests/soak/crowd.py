@@ -19,7 +19,7 @@ from typing import Final, Self
 
 from conductor_git.bus.file import FileBus
 from conductor_git.bus.segments.listing import SEGMENT_BYTES
-from conductor_git.bus.stop import Stop
+from conductor_git.bus.watching.stop import Stop
 from conductor_git.message import Message
 
 LARGEST: Final = 100 * 1024

@@ -108,7 +108,7 @@ def test_every_message_reads_back_as_it_was_written(message: Message) -> None:
 def test_the_fast_path_and_yaml_read_the_same_header(message: Message) -> None:
     frame = encode(message)
     match = fast_header.match(frame)
-    fast = match and read_fast(*match.group(2, 3, 4), message.body)
+    fast = match and read_fast(match[2], match[3], match[4], message.body)
     header = frame[len(b"---\n") : frame.index(b"\n---\n") + 1]
 
     assert message_of(read_header(header), message.body) == message
@@ -158,7 +158,7 @@ def test_what_the_fast_path_takes_yaml_reads_alike_whoever_wrote_it(
         f"parents:\n    - msg_id: {ID}\n      kind: {kind}\nmeta:\n    {key}: {value}\nlength: 0\n"
     ).encode()
     match = fast_header.match(b"---\n" + header + b"crc: 0000000a\n---\n")
-    fast = match and read_fast(*match.group(2, 3, 4), "")
+    fast = match and read_fast(match[2], match[3], match[4], "")
 
     if fast is not None:
         assert fast == message_of(read_header(header), "")

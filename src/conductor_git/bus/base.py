@@ -7,16 +7,10 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from conductor_git.bus.halt import Halt
-from conductor_git.bus.stop import Stop
+from conductor_git.bus.watching.stop import Stop
+from conductor_git.bus.watching.tell import Tell
 from conductor_git.frames.decoder import Damage
 from conductor_git.message import Message
-
-Tell = Callable[[str], None]
-"""Where a follower says, once, what the person who watches should know."""
-
-
-def unheard(_: str) -> None:
-    """The `Tell` of those who do not listen."""
 
 
 class Spot(NamedTuple):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from conductor_git.bus.address import parse_address
-from conductor_git.bus.attachment import carry, is_stored
+from conductor_git.bus.attachments.stored import carry, is_stored
 from conductor_git.errors import BadInput, BusDamaged, BusMoved, ConductorError, NotFound, UnknownCursor
 from conductor_git.message import Message, id_time
 

@@ -15,9 +15,10 @@ from conductor_git.layout import BUS_NAMES, BUS_SETTING
 from conductor_git.message import Message
 
 if TYPE_CHECKING:
-    from conductor_git.bus.base import Bus, Report, Tell
+    from conductor_git.bus.base import Bus, Report
     from conductor_git.bus.halt import Halt
-    from conductor_git.bus.stop import Stop
+    from conductor_git.bus.watching.stop import Stop
+    from conductor_git.bus.watching.tell import Tell
 
 Found = Generator[Message, None, None]
 

@@ -13,9 +13,10 @@ from conductor_git.bus.segments.listing import SEGMENT_BYTES
 from conductor_git.message import Message, id_key, id_time, selector
 
 if TYPE_CHECKING:
-    from conductor_git.bus.base import Report, Tell
+    from conductor_git.bus.base import Report
     from conductor_git.bus.halt import Halt
-    from conductor_git.bus.stop import Stop
+    from conductor_git.bus.watching.stop import Stop
+    from conductor_git.bus.watching.tell import Tell
 
 Found = Generator[Message, None, None]
 

@@ -11,7 +11,6 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from conductor_git.bus.base import unheard
 from conductor_git.bus.database.opening import Database
 from conductor_git.bus.database.rows import (
     Wanted,
@@ -27,12 +26,14 @@ from conductor_git.bus.database.rows import (
 )
 from conductor_git.bus.readers import parse_reader
 from conductor_git.bus.ready import Desk
+from conductor_git.bus.watching.tell import unheard
 from conductor_git.message import Message, make_msg_id, next_time, timestamp
 
 if TYPE_CHECKING:
-    from conductor_git.bus.base import Report, Tell
+    from conductor_git.bus.base import Report
     from conductor_git.bus.halt import Halt
-    from conductor_git.bus.stop import Stop
+    from conductor_git.bus.watching.stop import Stop
+    from conductor_git.bus.watching.tell import Tell
 
 _counter: Final = count()
 

@@ -120,7 +120,7 @@ def _text_of(data: bytes) -> str:
 
 def _with_file(message: Message, path: Path, log: Bus) -> Message:
     """`message` with a copy of the file `path` beside the bus; made once nothing else is left to refuse."""
-    from conductor_git.bus.attachment import attach
+    from conductor_git.bus.attachments.attach import attach
 
     check_message(message)
     attached = attach(path, address.parse_address(log.url).path.parent)

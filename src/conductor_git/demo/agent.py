@@ -16,7 +16,7 @@ from typing import Any, Final
 from conductor_git import process
 from conductor_git.bus.base import Bus
 from conductor_git.bus.current import CurrentBus
-from conductor_git.bus.stop import Stop
+from conductor_git.bus.watching.stop import Stop
 from conductor_git.demo.story import Part, part
 from conductor_git.environment import inherited
 from conductor_git.errors import AgentFailed, ConductorError

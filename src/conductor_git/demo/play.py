@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from conductor_git import process
-from conductor_git.bus.stop import Stop
+from conductor_git.bus.watching.stop import Stop
 from conductor_git.demo import scratch as scratches
 from conductor_git.demo import story
 from conductor_git.demo.scratch import PYTHON, Scratch

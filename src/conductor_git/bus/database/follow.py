@@ -6,14 +6,14 @@ import sqlite3
 from collections.abc import Generator, Iterator
 from typing import Final
 
-from conductor_git.bus.base import Tell
 from conductor_git.bus.database.connections import Kept
 from conductor_git.bus.database.failures import is_busy
 from conductor_git.bus.database.opening import Database
 from conductor_git.bus.database.rows import Row, Wanted, last_place, place_of, rows_after
-from conductor_git.bus.looks import sleep
-from conductor_git.bus.stop import Stop
-from conductor_git.bus.watch import Watch
+from conductor_git.bus.watching.looks import sleep
+from conductor_git.bus.watching.stop import Stop
+from conductor_git.bus.watching.tell import Tell
+from conductor_git.bus.watching.watch import Watch
 from conductor_git.errors import LockTimeout
 from conductor_git.message import Message, id_key, id_time
 

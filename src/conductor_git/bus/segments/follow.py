@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from conductor_git.bus.base import Tell, unheard
 from conductor_git.bus.halt import Halt
 from conductor_git.bus.segments.listing import readable
 from conductor_git.bus.segments.read import OPENED, Found, go_to, past
 from conductor_git.bus.segments.walk import Walk
-from conductor_git.bus.stop import Stop
-from conductor_git.bus.watch import Watch
+from conductor_git.bus.watching.stop import Stop
+from conductor_git.bus.watching.tell import Tell, unheard
+from conductor_git.bus.watching.watch import Watch
 from conductor_git.message import Message, id_key, id_time
 
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 from inotify_simple import INotify, flags  # type: ignore[import-untyped]
 
-from conductor_git.bus.looks import sleep
+from conductor_git.bus.watching.looks import sleep
 
 if TYPE_CHECKING:
-    from conductor_git.bus.stop import Stop
+    from conductor_git.bus.watching.stop import Stop
 
 _WRITTEN: Final = int(flags.MODIFY)
 _FILE: Final = _WRITTEN | flags.DONT_FOLLOW

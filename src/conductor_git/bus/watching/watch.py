@@ -8,12 +8,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from conductor_git.bus.looks import PAUSE, Looks, distant
+from conductor_git.bus.watching.looks import PAUSE, Looks, distant
 
 if TYPE_CHECKING:
-    from conductor_git.bus.base import Tell
-    from conductor_git.bus.inotify import Inotify
-    from conductor_git.bus.stop import Stop
+    from conductor_git.bus.watching.inotify import Inotify
+    from conductor_git.bus.watching.stop import Stop
+    from conductor_git.bus.watching.tell import Tell
 
 
 class Watch:
@@ -58,7 +58,7 @@ class Watch:
             return self._looks(f"nobody tells of what other machines write to its file system ({kind})")
         try:
             # Only followers pay for the import.
-            from conductor_git.bus.inotify import Inotify
+            from conductor_git.bus.watching.inotify import Inotify
 
             return Inotify(self._path)
         except ImportError:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from conductor_git.bus.stop import Stop
+    from conductor_git.bus.watching.stop import Stop
 
 PAUSE: Final = 0.05
 MOUNTS: Final = Path("/proc/self/mountinfo")

@@ -1,0 +1,1 @@
+"""Sleeping until a file changes, or until somebody says stop."""
