@@ -5,11 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 
 import portalocker
@@ -17,49 +15,9 @@ import pytest
 
 from conductor_git import durable
 from conductor_git.bus.file import FileBus
-from conductor_git.errors import BusDamaged, LockTimeout, StateUnwritable, UnknownCursor
+from conductor_git.errors import BusDamaged, StateUnwritable
 from conductor_git.frames.frame import encode
 from tests.integration.buses import FACT, NOON, WRITER, numbered, python
-
-
-def test_ten_processes_lose_nothing_and_keep_their_own_order(bus: FileBus) -> None:
-    writers = [python(WRITER, bus.path, f"writer-{number}", 100) for number in range(10)]
-    acknowledged = [writer.communicate() for writer in writers]
-    assert [said for _, said in acknowledged if said] == []
-
-    messages = list(bus.read())
-    ids = [message.msg_id for message in messages]
-
-    assert len(ids) == 1000
-    assert ids == sorted(set(ids))
-    for number, (out, _) in enumerate(acknowledged):
-        mine = [message for message in messages if message.task_id == f"writer-{number}"]
-        assert [message.msg_id for message in mine] == out.split()
-        assert [message.body.split("\n")[0] for message in mine] == [f"writer-{number} {place}" for place in range(100)]
-    assert bus.verify().is_sound
-
-
-def test_without_its_lock_ten_processes_do_collide(bus: FileBus) -> None:
-    unlocked = "import contextlib; from conductor_git import durable\n"
-    unlocked += "durable.flocked = lambda *a, **k: contextlib.nullcontext()\n" + WRITER
-    writers = [python(unlocked, bus.path, f"writer-{number}", 100) for number in range(10)]
-    for writer in writers:
-        writer.communicate()
-
-    ids = [message.msg_id for message in bus.read()]
-
-    assert ids != sorted(set(ids)) or len(ids) != 1000
-
-
-def test_readers_and_followers_see_whole_messages_once_while_others_write(bus: FileBus) -> None:
-    bus.append(FACT)
-    writers = [python(WRITER, bus.path, f"writer-{number}", 60) for number in range(3)]
-    followed = [message.msg_id for message in islice(bus.follow(), 181)]
-    for writer in writers:
-        writer.communicate()
-
-    assert followed == [message.msg_id for message in bus.read()]
-    assert len(followed) == 181
 
 
 def test_an_id_is_greater_than_the_last_one_even_when_the_clock_went_back(
@@ -254,28 +212,6 @@ def test_the_flush_comes_after_the_unlock_so_that_waiting_writers_share_it(
     assert free == [True]
 
 
-def test_a_lock_that_is_held_too_long_names_the_process_that_holds_it(bus: FileBus) -> None:
-    bus.append(FACT)
-    program = (
-        "import sys, portalocker\n"
-        "held = open(sys.argv[1], 'ab'); portalocker.lock(held, portalocker.LOCK_EX)\n"
-        "print('held', flush=True); input()"
-    )
-    holder = python(program, bus.path)
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "held\n"
-
-    with pytest.raises(LockTimeout) as refused:
-        FileBus(bus.path, seconds=0.05).append(FACT)
-    holder.communicate("\n")
-
-    if sys.platform == "linux":
-        assert f"process {holder.pid} (" in refused.value.message
-    assert refused.value.facts["path"] == str(bus.path)
-    bus.append(FACT)
-    assert len(list(bus.read())) == 2
-
-
 def test_another_tool_that_locks_with_portalocker_waits_for_our_writer(
     bus: FileBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -295,40 +231,8 @@ def test_another_tool_that_locks_with_portalocker_waits_for_our_writer(
     assert refused == [True]
 
 
-def test_a_link_a_directory_or_a_pipe_in_place_of_the_bus_is_refused_and_left_alone(tmp_path: Path) -> None:
-    precious = tmp_path / "precious"
-    precious.write_bytes(b"mine")
-    (tmp_path / "link").symlink_to(precious)
-    (tmp_path / "dangling").symlink_to(tmp_path / "made-by-us")
-    (tmp_path / "directory").mkdir()
-    os.mkfifo(tmp_path / "pipe")
-
-    for name in ("link", "dangling", "directory", "pipe"):
-        bus = FileBus(tmp_path / name)
-        for use in (
-            lambda bus=bus: bus.append(FACT),
-            lambda bus=bus: list(bus.read()),
-            lambda bus=bus: bus.tail(1),
-            lambda bus=bus: bus.verify(),
-            lambda bus=bus: next(bus.follow()),
-        ):
-            with pytest.raises(BusDamaged):
-                use()
-    assert precious.read_bytes() == b"mine"
-    assert not (tmp_path / "made-by-us").exists()
-
-
 def test_a_bus_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
 
     with pytest.raises(StateUnwritable, match="Not a directory"):
         FileBus(tmp_path / "file" / "bus.md").append(FACT)
-
-
-def test_a_bus_that_is_not_there_yet_is_empty(bus: FileBus) -> None:
-    assert list(bus.read()) == []
-    assert bus.tail(3) == []
-    assert bus.verify().is_sound
-    with pytest.raises(UnknownCursor):
-        bus.read(since="MSG-20261120-101502-123456789-PID04242-0001")
-    assert not bus.path.exists()
