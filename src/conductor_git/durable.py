@@ -284,7 +284,7 @@ def _open_lock(path: Path) -> int:
         try:
             return os.open(path, flags, 0o600)
         except FileNotFoundError:
-            make_directory(path.parent)
+            path.parent.mkdir(parents=True, exist_ok=True)
             return os.open(path, flags, 0o600)
 
 

@@ -25,6 +25,8 @@ class FileRuns:
 
     def create(self, run: Run) -> Run:
         path = self.layout.run_info(run.task_id)
+        # Before its lock, which makes directories too, and need not flush them.
+        durable.make_directory(path.parent)
         with durable.lock(_lock_of(path), seconds=self.lock_seconds, purpose="create"):
             if path.exists():
                 raise TaskExists(
