@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from conductor_git.errors import BadInput, ConductorError
@@ -25,11 +25,23 @@ class Piece(NamedTuple):
     refused: ConductorError | None = None
 
 
-def pieces(messages: Iterable[Message], size: int) -> Iterator[Piece]:
-    """`messages` in pieces of at most `size` bytes, or of one message that has more; the last one may be refused.
+def adopt(messages: Iterable[Message], size: int, store: Callable[[list[Coming]], Piece]) -> int:
+    """Give `messages` to `store` in pieces of at most `size` bytes, or of one message that has more; how many it took.
 
-    Taken from their source outside of any lock: it can be slow, or a bus itself.
+    `store` keeps those of a piece that are `in_order`. `BadInput` and `TooLarge` for a message that cannot be taken;
+    those before it are stored.
     """
+    count = 0
+    for piece in _pieces(messages, size):
+        taken = store(piece.coming) if piece.coming else piece
+        count += len(taken.coming)
+        if refused := taken.refused or piece.refused:
+            raise refused
+    return count
+
+
+def _pieces(messages: Iterable[Message], size: int) -> Iterator[Piece]:
+    # Taken from their source outside of any lock: it can be slow, or a bus itself.
     coming: list[Coming] = []
     left = size
     for message in messages:
@@ -46,7 +58,7 @@ def pieces(messages: Iterable[Message], size: int) -> Iterator[Piece]:
     yield Piece(coming)
 
 
-def in_order(coming: Sequence[Coming], last_id: str) -> Piece:
+def in_order(coming: list[Coming], last_id: str) -> Piece:
     """Those up to the first one of our ids that is not above the one before it, which would be no cursor any more."""
     for number, (message, _) in enumerate(coming):
         if id_time(message.msg_id) is None:
@@ -57,9 +69,9 @@ def in_order(coming: Sequence[Coming], last_id: str) -> Piece:
                 hint="conductor-git bus read --tail 1",
                 msg_id=message.msg_id,
             )
-            return Piece(list(coming[:number]), refused)
+            return Piece(coming[:number], refused)
         last_id = message.msg_id
-    return Piece(list(coming))
+    return Piece(coming)
 
 
 def _frame(message: Message) -> bytes:

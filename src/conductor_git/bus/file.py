@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Generator, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from conductor_git.bus.ready import Desk
 from conductor_git.bus.segments.append import Appender
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from conductor_git.bus.halt import Halt
     from conductor_git.bus.watching.stop import Stop
     from conductor_git.bus.watching.tell import Tell
+
+_PIECE: Final = 256 * 1024
+"""Bytes of adopted messages that are written and flushed at once."""
 
 Found = Generator[Message, None, None]
 
@@ -55,9 +58,10 @@ class FileBus:
 
     def adopt(self, messages: Iterable[Message]) -> int:
         """Store messages of another bus as they are, in pieces that are each written and flushed as one."""
-        from conductor_git.bus.segments.adopt import adopt
+        from conductor_git.bus.adoption import adopt
+        from conductor_git.bus.segments.adopt import store
 
-        return adopt(self._appender, messages)
+        return adopt(messages, _PIECE, lambda coming: store(self._appender, coming))
 
     def read(
         self,

@@ -30,11 +30,14 @@ from conductor_git.bus.watching.tell import unheard
 from conductor_git.message import Message, make_msg_id, next_time, timestamp
 
 if TYPE_CHECKING:
+    from conductor_git.bus.adoption import Coming, Piece
     from conductor_git.bus.base import Report
     from conductor_git.bus.halt import Halt
     from conductor_git.bus.watching.stop import Stop
     from conductor_git.bus.watching.tell import Tell
 
+_PIECE: Final = 1 << 20
+"""Bytes of adopted messages that are one transaction."""
 _counter: Final = count()
 
 Found = Generator[Message, None, None]
@@ -77,9 +80,9 @@ class SqliteBus:
 
     def adopt(self, messages: Iterable[Message]) -> int:
         """Store messages of another bus as they are, a megabyte to a transaction."""
-        from conductor_git.bus.database.adopt import adopt
+        from conductor_git.bus.adoption import adopt
 
-        return adopt(self._database, messages)
+        return adopt(messages, _PIECE, self._store)
 
     def read(
         self,
@@ -163,6 +166,14 @@ class SqliteBus:
         if place is None:
             raise unknown(self.path, msg_id)
         return place
+
+    def _store(self, coming: list[Coming]) -> Piece:
+        from conductor_git.bus.adoption import in_order
+
+        with self._database.writing(though_moved=True) as db:
+            taken = in_order(coming, last_id(db))
+            insert(db, ((one.msg_id, one.type, one.task_id, frame) for one, frame in taken.coming))
+        return taken
 
     def _read(self, place: int, limit: int | None, only: Wanted) -> Found:
         # Each piece is a transaction of its own: one that lasted as long as its reader would keep the log growing.

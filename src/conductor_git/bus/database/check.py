@@ -3,77 +3,42 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass, field
-from typing import Final
+from collections.abc import Iterator
 
-from conductor_git.bus.base import Report, Spot
+from conductor_git.bus.base import Report
 from conductor_git.bus.database.opening import Database
 from conductor_git.bus.database.rows import Row, rows_after, wanted
+from conductor_git.bus.findings import Findings
 from conductor_git.errors import BusDamaged
 from conductor_git.frames.decoder import Damage
-from conductor_git.message import id_key, id_time
-
-_SHOWN: Final = 100
-
-
-@dataclass(slots=True)
-class _Findings:
-    database: Database
-    messages: int = 0
-    recovered: int = 0
-    damaged: int = 0
-    damage: list[Spot] = field(default_factory=list)
-    disordered: list[str] = field(default_factory=list)
-    last_key: str = ""
-    place: int = 0
-
-    def damage_found(self, damage: Damage) -> None:
-        self.damaged += 1
-        if len(self.damage) < _SHOWN:
-            self.damage.append(Spot(self.database.path, damage))
-
-    def add(self, row: Row) -> None:
-        self.place = row.place
-        message = row.message
-        if isinstance(message, Damage):
-            self.damage_found(message)
-            return
-        self.messages += 1
-        self.recovered += message.recovered
-        if id_time(message.msg_id) is not None:
-            self._in_order(message.msg_id)
-
-    def _in_order(self, msg_id: str) -> None:
-        key = id_key(msg_id)
-        if key <= self.last_key and len(self.disordered) < _SHOWN:
-            self.disordered.append(msg_id)
-        self.last_key = max(self.last_key, key)
 
 
 def check(database: Database) -> Report:
+    findings = Findings()
     if not database.is_there():
-        return Report(halted=database.halt.reason)
-    findings = _Findings(database)
+        return findings.report(segments=0, torn=None, halted=database.halt.reason)
     try:
         for said in database.read(_integrity) or []:
-            findings.damage_found(Damage(0, 0, said))
-        while rows := database.read(lambda db: rows_after(db, findings.place, wanted((), None))):
-            for row in rows:
-                findings.add(row)
+            findings.damage(database.path, Damage(0, 0, said))
+        for row in _rows(database):
+            message = row.message
+            if isinstance(message, Damage):
+                findings.damage(database.path, message)
+            else:
+                findings.message(message)
     except BusDamaged as refused:
         # What SQLite cannot even walk through; what came before it is told all the same.
         if not isinstance(refused.__cause__, sqlite3.Error):
             raise
-        findings.damage_found(Damage(0, 0, str(refused.__cause__)))
-    return Report(
-        messages=findings.messages,
-        segments=1,
-        recovered=findings.recovered,
-        damaged=findings.damaged,
-        damage=tuple(findings.damage),
-        disordered=tuple(findings.disordered),
-        halted=database.halt.reason,
-    )
+        findings.damage(database.path, Damage(0, 0, str(refused.__cause__)))
+    return findings.report(segments=1, torn=None, halted=database.halt.reason)
+
+
+def _rows(database: Database) -> Iterator[Row]:
+    place = 0
+    while rows := database.read(lambda db, place=place: rows_after(db, place, wanted((), None))):  # type: ignore[misc]
+        yield from rows
+        place = rows[-1].place
 
 
 def _integrity(db: sqlite3.Connection) -> list[str]:
