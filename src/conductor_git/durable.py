@@ -357,6 +357,12 @@ def _said_holder(fd: int) -> str:
         return ""
 
 
+def process_said(pid: str) -> str:
+    """A process by its pid and the beginning of its command, on one line (Linux); `OSError` where it is gone."""
+    command = Path(f"/proc/{pid}/cmdline").read_bytes()[:200].replace(b"\0", b" ").decode("utf-8", "replace")
+    return f"process {pid} ({' '.join(command.split())})"
+
+
 def _listed_holder(fd: int) -> str:
     """Who holds the flock of `fd`'s file by the kernel's list (Linux); empty where it cannot be known."""
     try:
@@ -365,8 +371,7 @@ def _listed_holder(fd: int) -> str:
         for line in Path("/proc/locks").read_text().splitlines():
             fields = line.split()
             if fields[1] == "FLOCK" and fields[5] == name:
-                command = Path(f"/proc/{fields[4]}/cmdline").read_bytes().replace(b"\0", b" ")[:200]
-                return f"process {fields[4]} ({command.decode('utf-8', 'replace').strip()})"
+                return process_said(fields[4])
     except (OSError, IndexError):
         pass
     return ""

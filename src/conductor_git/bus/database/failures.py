@@ -8,6 +8,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
+from conductor_git import durable
 from conductor_git.bus.halt import Halt
 from conductor_git.errors import BusDamaged, ConductorError, LockTimeout, StateUnwritable
 
@@ -84,8 +85,7 @@ def _holder(path: Path) -> str:
         for line in Path("/proc/locks").read_text().splitlines():
             _, kind, _, access, pid, file, first, last = line.replace("-> ", "").split()
             if (kind, access, file) == ("POSIX", "WRITE", name) and int(first) <= _WRITER <= int(last):
-                command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")[:200]
-                return f"process {pid} ({command.decode('utf-8', 'replace').strip()})"
+                return durable.process_said(pid)
     except (OSError, ValueError):
         pass
     return ""
