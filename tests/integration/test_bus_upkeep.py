@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 
 from conductor_git.bus.current import current_address
 from conductor_git.bus.file import FileBus
+from conductor_git.bus.sqlite import SqliteBus
 from conductor_git.frames.frame import encode
 from conductor_git.message import make_msg_id
 from tests import kit
@@ -98,6 +101,20 @@ def test_damage_has_a_document_too(damaged: Path) -> None:
     assert spot.pop("reason")
     assert spot == {"path": str(damaged), "offset": len(first), "length": len(second)}
     assert (error["messages"], error["damaged"], error["recovered"]) == (2, 1, 1)
+
+
+def test_damage_of_a_database_is_told_with_its_row(tmp_path: Path) -> None:
+    bus = SqliteBus(tmp_path / "bus.sqlite")
+    for _ in range(3):
+        bus.append(FACT)
+    with closing(sqlite3.connect(bus.path)) as database, database:
+        database.execute("UPDATE message SET frame = replace(frame, 'loop', 'pool') WHERE place = 2")
+
+    done = verify(tmp_path, f"--bus={bus.path}")
+
+    assert done.code == 1
+    assert done.err.startswith("▲ bus.sqlite: row 2, ")
+    assert done.err.splitlines()[-1] == f"↳ conductor-git bus read --bus sqlite:{bus.path}"
 
 
 def test_messages_out_of_order_are_named(tmp_path: Path) -> None:

@@ -71,6 +71,14 @@ TREES = st.recursive(
 )
 HEADER_KEYS = set("msg_id ts type project_id task_id run_id parents attachment_path meta recovered length crc".split())
 NEW_KEYS = KEYS.filter(lambda key: key not in HEADER_KEYS)
+OURS = st.fixed_dictionaries(
+    {},
+    optional={
+        "links": st.lists(VALUES, min_size=1, max_size=3),
+        "attachment": st.fixed_dictionaries({"name": VALUES, "size": VALUES, "sha256": VALUES}),
+    },
+)
+"""What `bus post` itself adds to a header."""
 MESSAGES = st.builds(
     Message,
     type=TYPES,
@@ -83,7 +91,7 @@ MESSAGES = st.builds(
     meta=st.dictionaries(KEYS, VALUES, max_size=3),
     msg_id=st.just(ID),
     ts=st.just("2026-11-20T11:35:02.123456789Z"),
-    extra=st.dictionaries(NEW_KEYS, TREES, max_size=2),
+    extra=st.dictionaries(NEW_KEYS, TREES, max_size=2) | OURS,
     recovered=st.booleans(),
 )
 
@@ -97,6 +105,17 @@ def decoded(data: bytes, at_end: bool = True) -> list[Message | Damage]:
 def test_the_example_of_the_format_is_written_byte_for_byte_and_read_back() -> None:
     assert encode(MESSAGE) == EXAMPLE
     assert decoded(EXAMPLE) == [MESSAGE]
+
+
+def test_a_message_with_links_and_an_attachment_needs_no_yaml() -> None:
+    extra = {
+        "links": ["https://example.org/a?b=c", "b"],
+        "attachment": {"name": "log 1.txt", "size": "12", "sha256": "0a"},
+    }
+    match = fast_header.match(encode(MESSAGE._replace(extra=extra)))
+
+    assert match is not None
+    assert read_fast(match[2], match[3], match[4], MESSAGE.body) == MESSAGE._replace(extra=extra)
 
 
 @given(MESSAGES)
@@ -149,13 +168,14 @@ RAW = st.sampled_from(
 
 
 @settings(max_examples=300)
-@given(RAW, RAW, RAW, RAW, RAW)
+@given(RAW, RAW, RAW, RAW, RAW, RAW)
 def test_what_the_fast_path_takes_yaml_reads_alike_whoever_wrote_it(
-    project: str, task: str, kind: str, key: str, value: str
+    project: str, task: str, kind: str, key: str, value: str, item: str
 ) -> None:
     header = (
         f"msg_id: {ID}\nts: {MESSAGE.ts}\ntype: FACT\nproject_id: {project}\ntask_id: {task}\n"
-        f"parents:\n    - msg_id: {ID}\n      kind: {kind}\nmeta:\n    {key}: {value}\nlength: 0\n"
+        f"parents:\n    - msg_id: {ID}\n      kind: {kind}\nmeta:\n    {key}: {value}\n"
+        f"links: [a, {item}]\nattachment: {{name: {item}, size: {value}}}\nlength: 0\n"
     ).encode()
     match = fast_header.match(b"---\n" + header + b"crc: 0000000a\n---\n")
     fast = match and read_fast(match[2], match[3], match[4], "")

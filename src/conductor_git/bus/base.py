@@ -14,7 +14,7 @@ from conductor_git.message import Message
 
 
 class Spot(NamedTuple):
-    """Damage by the file that it is in; offset and length are bytes of that file."""
+    """Damage by the file that it is in; the offset is a byte of that file, or a row where the bus is not text."""
 
     path: Path
     damage: Damage
@@ -49,8 +49,9 @@ class Bus(Protocol):
         ...
 
     @property
-    def has_foreign_writers(self) -> bool:
-        """Whether other tools write to it by themselves, so that ids can be of any shape and in any order."""
+    def is_text(self) -> bool:
+        """Whether it lies in files that any tool reads and appends to: then the offset of damage is a byte of its file,
+        and elsewhere the number of a row."""
         ...
 
     @property

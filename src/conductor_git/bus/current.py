@@ -63,8 +63,8 @@ class CurrentBus:
         return self._bus.url
 
     @property
-    def has_foreign_writers(self) -> bool:
-        return self._bus.has_foreign_writers
+    def is_text(self) -> bool:
+        return self._bus.is_text
 
     @property
     def halt(self) -> Halt:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Generator, Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from conductor_git.bus.ready import Desk
-from conductor_git.bus.segments.append import Appender
 from conductor_git.bus.segments.listing import SEGMENT_BYTES
 from conductor_git.message import Message, id_key, id_time, selector
 
 if TYPE_CHECKING:
     from conductor_git.bus.base import Report
     from conductor_git.bus.halt import Halt
+    from conductor_git.bus.ready import Desk
+    from conductor_git.bus.segments.append import Appender
     from conductor_git.bus.watching.stop import Stop
     from conductor_git.bus.watching.tell import Tell
 
@@ -29,15 +30,27 @@ class FileBus:
 
     A file that would get larger than `segment_bytes` is closed, and the bus goes on in a new one. Readers take no
     lock: they stop before a message that is being written, and pass over a damaged one. Whoever only posts does not
-    pay for the import of what reads.
+    pay for the import of what reads, nor whoever reads for that of what posts.
     """
 
-    has_foreign_writers = True
+    is_text = True
 
     def __init__(self, path: Path, seconds: float = 10, segment_bytes: int = SEGMENT_BYTES) -> None:
         self.path = path
-        self._appender = Appender(path, seconds, segment_bytes)
-        self._desk = Desk()
+        self._seconds = seconds
+        self._segment_bytes = segment_bytes
+
+    @cached_property
+    def _appender(self) -> Appender:
+        from conductor_git.bus.segments.append import Appender
+
+        return Appender(self.path, self._seconds, self._segment_bytes)
+
+    @cached_property
+    def _desk(self) -> Desk:
+        from conductor_git.bus.ready import Desk
+
+        return Desk()
 
     @property
     def url(self) -> str:

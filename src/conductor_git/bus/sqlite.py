@@ -50,7 +50,7 @@ class SqliteBus:
     local file system: SQLite's log is shared memory.
     """
 
-    has_foreign_writers = False
+    is_text = False
 
     def __init__(self, path: Path, seconds: float = 10) -> None:
         self.path = Path(os.path.abspath(path))

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from conductor_git.cli.messages import rendered
 from conductor_git.cli.options import Json, panel
 from conductor_git.cli.output import STATE_COLOURS, coloured, document, narrate, symbol_colour
+from conductor_git.cli.words import brief
 from conductor_git.errors import DemoFailed, GitFailed
 from conductor_git.message import Message
 
@@ -150,7 +150,7 @@ class Teller:
 
     def heard(self, message: Message) -> None:
         if message.type not in _UNHEARD:
-            for line in rendered(message).splitlines():
+            for line in brief(message).splitlines():
                 self._tell(f"  {line}")
 
     def judged(self, check: Check) -> Check:

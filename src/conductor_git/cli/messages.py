@@ -11,7 +11,6 @@ from conductor_git.bus.address import parse_address
 from conductor_git.cli import sigterm
 from conductor_git.cli.output import document, narrate, say
 from conductor_git.cli.posting import open_bus
-from conductor_git.cli.rendering import brief as rendered
 from conductor_git.cli.rendering import renderer
 from conductor_git.errors import BadInput, UnknownCursor
 from conductor_git.message import Message, message_document
@@ -19,8 +18,6 @@ from conductor_git.names import TaskId, parse_task_id
 
 if TYPE_CHECKING:
     from conductor_git.bus.base import Bus
-
-__all__ = ["acknowledge", "follow", "read", "rendered"]
 
 
 def read(  # noqa: PLR0913 - one parameter an option

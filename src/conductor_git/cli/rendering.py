@@ -9,10 +9,10 @@ import os
 import re
 from binascii import crc32
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Final, NamedTuple, TextIO
 
-from conductor_git.cli.output import STATE_COLOURS, in_colour, printable, symbol_colour
+from conductor_git.cli.output import STATE_COLOURS, in_colour, symbol_colour
+from conductor_git.cli.words import Local, body_of, local, word
 from conductor_git.cli.wrapping import beginning, cells, fitting, wrapped
 from conductor_git.environment import variable
 from conductor_git.message import COORDINATOR_TYPES, Message, Parent
@@ -36,7 +36,6 @@ _COLOURS: Final = {"DECISION": "1;35", "LANDED": "1;32", "QUESTION": "1;35", "ST
 _TASKS: Final = (29, 32, 64, 66, 98, 133, 136, 137, 166, 168)
 """Of the 256 colours, ten that are told apart and can be read on a dark ground and on a light one."""
 
-_CLOCK: Final = "--:--:--"
 _STATE: Final = re.compile(rf"\b(?:{'|'.join(STATE_COLOURS)})\b")
 _RECOVERED: Final = "recovered: "
 _TYPE_WIDTH: Final = 10
@@ -58,25 +57,9 @@ class Row(NamedTuple):
     shown: str
 
 
-class Local(NamedTuple):
-    """When a message was posted, by the clock of whoever reads it."""
-
-    day: str
-    clock: str
-    name: str
-    """The day in words."""
-
-
 def renderer(stream: TextIO, find: Find) -> Render:
     """What messages look like on `stream`: in colour on a terminal that has them, else plain."""
     return Viewer(stream, find).rendered if in_colour(stream) else Plain(find).rendered
-
-
-def brief(message: Message) -> str:
-    """A message within another text: time, type, task and what it says, further lines hanging below."""
-    first, *rest = _body(message)
-    head = f"{_local(message.ts).clock}  {_word(message.type):9}  {_word(message.task_id or '-'):8}  {first}"
-    return "\n".join([head.rstrip(), *(f"          {line}".rstrip() for line in rest)])
 
 
 class Plain:
@@ -86,10 +69,10 @@ class Plain:
         self._known = _Known(find)
 
     def rendered(self, message: Message, above: Sequence[str] = ()) -> str:
-        at, (first, *rest) = _local(message.ts), _body(message)
+        at, (first, *rest) = local(message.ts), body_of(message)
         mark = "  " * (len(above) - 1) + "↳ " if above else ""
         mark += _RECOVERED * message.recovered
-        head = f"{at.day} {at.clock}  {_word(message.type):9}  {_word(message.task_id or '-'):12}  {mark}{first}"
+        head = f"{at.day} {at.clock}  {word(message.type):9}  {word(message.task_id or '-'):12}  {mark}{first}"
         more = [*rest, *_trailers(message, self._known, above, _PLAIN_WIDTH)]
         self._known.add(message)
         return "\n".join([head.rstrip(), *(f"    {line}".rstrip() for line in more)])
@@ -106,7 +89,7 @@ class Viewer:
     def rendered(self, message: Message, above: Sequence[str] = ()) -> str:
         """The lines of one message, after a line for the day where it is another one than before."""
         width = _width(self._stream)
-        at = _local(message.ts)
+        at = local(message.ts)
         lines = [*self._day_line(at, width), *self._block(message, at, above, width)]
         self._known.add(message)
         return "\n".join(lines)
@@ -136,13 +119,13 @@ class Viewer:
 
     def _head(self, message: Message, at: Local, task_width: int) -> str:
         symbol, colour = _look(message)
-        kind = fitting(_word(message.type), _TYPE_WIDTH)
-        task = _word(message.task_id or "-")
+        kind = fitting(word(message.type), _TYPE_WIDTH)
+        task = word(message.task_id or "-")
         shown = _painted(fitting(task, task_width), _task_colour(task))
         return f"{_painted(at.clock, '2')}  {_painted(f'{symbol} {kind}', colour)}  {shown}  "
 
     def _rows(self, message: Message, above: Sequence[str], width: int) -> Iterator[Row]:
-        first, *rest = _body(message)
+        first, *rest = body_of(message)
         is_step = message.type == "STATE" and not message.recovered
         # The state before the first one is nothing.
         lines = [first.removeprefix("- ") if is_step else f"{_RECOVERED * message.recovered}{first}", *rest]
@@ -161,8 +144,8 @@ class _Known:
         self._shown: dict[str, tuple[str, str, str]] = {}
 
     def add(self, message: Message) -> None:
-        first = _body(message._replace(body=message.body[:_QUOTED]))[0]
-        self._shown[message.msg_id] = (_local(message.ts).clock, message.task_id or "", first)
+        first = body_of(message._replace(body=message.body[:_QUOTED]))[0]
+        self._shown[message.msg_id] = (local(message.ts).clock, message.task_id or "", first)
         if len(self._shown) > _REMEMBERED:
             del self._shown[next(iter(self._shown))]
 
@@ -170,11 +153,11 @@ class _Known:
         """A message by its time, its task and how it begins; by its id where the bus does not have it."""
         if parent.msg_id not in self._shown and (found := self._find(parent.msg_id)) is not None:
             self.add(found)
-        said = f"↳ {_word(parent.kind or 'answers')}"
+        said = f"↳ {word(parent.kind or 'answers')}"
         if parent.msg_id not in self._shown:
-            return f"{said} {_word(parent.msg_id)} (not here)"
+            return f"{said} {word(parent.msg_id)} (not here)"
         clock, task, first = self._shown[parent.msg_id]
-        said += f" {clock} {_word(task)}".rstrip()
+        said += f" {clock} {word(task)}".rstrip()
         left = width - cells(said) - 2
         return f"{said}: {beginning(first, left)}" if left >= _LEAST_QUOTE else said
 
@@ -188,37 +171,26 @@ def _trailers(message: Message, known: _Known, above: Sequence[str], width: int)
         yield f"⎘ {_attached(message.attachment_path, message.extra.get('attachment'))}"
     links = message.extra.get("links")
     for link in links if isinstance(links, list) else ():
-        yield f"→ {_word(str(link))}"
+        yield f"→ {word(str(link))}"
     if message.meta and message.type not in COORDINATOR_TYPES and message.type != "REVIEW":
-        yield "· " + "  ".join(f"{_word(key)}={_word(value)}" for key, value in message.meta.items())
+        yield "· " + "  ".join(f"{word(key)}={word(value)}" for key, value in message.meta.items())
     if message.type == "QUESTION":
         # Whoever answers needs it: bus post --parent ID.
-        yield f"· {_word(message.msg_id)}"
+        yield f"· {word(message.msg_id)}"
 
 
 def _attached(path: str, facts: object) -> str:
     """Where a file is, its size, and the name it had, where that is another one; as far as the message says them."""
     said = facts if isinstance(facts, Mapping) else {}
-    name, size = _word(str(said.get("name", ""))), str(said.get("size", ""))
+    name, size = word(str(said.get("name", ""))), str(said.get("size", ""))
     shown = _size(int(size)) if size.isascii() and size.isdecimal() and len(size) < _LONGEST_SIZE else ""
-    return "  ".join(filter(None, (_word(path), shown, "" if path.endswith(f"/{name}") else name)))
+    return "  ".join(filter(None, (word(path), shown, "" if path.endswith(f"/{name}") else name)))
 
 
 def _size(number: int) -> str:
     if number < 1 << 10:
         return f"{number} bytes"
     return f"{number / (1 << 10):.1f} KiB" if number < 1 << 20 else f"{number / (1 << 20):.1f} MiB"
-
-
-def _body(message: Message) -> list[str]:
-    """The lines of the text, without the task at its beginning and the empty line below the first."""
-    first, *rest = printable(message.body).removeprefix(f"{message.task_id}: ").rstrip("\n").split("\n")
-    return [first, *(rest[1:] if rest and not rest[0] else rest)]
-
-
-def _word(text: str) -> str:
-    """`text` on one line, whatever another tool wrote there."""
-    return printable(text).replace("\n", " ").replace("\t", " ")
 
 
 def _look(message: Message) -> tuple[str, str]:
@@ -259,18 +231,6 @@ def _width(stream: TextIO) -> int:
         return max(20, os.get_terminal_size(stream.fileno()).columns or 80)
     except (OSError, ValueError):
         return 80
-
-
-@lru_cache(maxsize=256)
-def _local(ts: str) -> Local:
-    from datetime import UTC, datetime
-
-    try:
-        at = datetime.fromisoformat(ts[:19] + ts[19:].lstrip(".0123456789"))
-        at = (at.replace(tzinfo=UTC) if at.tzinfo is None else at).astimezone()
-        return Local(f"{at:%Y-%m-%d}", f"{at:%H:%M:%S}", f"{at:%A} {at.day} {at:%B %Y}")
-    except (ValueError, OverflowError, OSError):
-        return Local("----------", _CLOCK, "")
 
 
 def _today() -> str:

@@ -46,8 +46,10 @@ def _is_broken(report: Report) -> bool:
 
 def _tell_damage(log: Bus, report: Report) -> None:
     for spot in report.damage:
-        name, damage = spot.path.name, spot.damage
-        narrate("▲", f"{name}: byte {damage.offset}, {counted(damage.length, 'byte')}: {damage.reason}")
+        damage, unit = spot.damage, "byte" if log.is_text else "row"
+        # Of a database as a whole SQLite says what is wrong without a place.
+        place = f" {unit} {damage.offset}, {counted(damage.length, 'byte')}:" if damage.length else ""
+        narrate("▲", f"{spot.path.name}:{place} {damage.reason}")
     if report.damaged > len(report.damage):
         narrate("▲", f"and {report.damaged - len(report.damage)} more")
     for msg_id in report.disordered:
@@ -75,7 +77,7 @@ def _way_out(log: Bus, report: Report) -> str:
     path = _path(log)
     if report.halted:
         return f"rm {quote(str(path.with_name(f'{path.name}.halted')))}"
-    if report.damage and log.url.startswith("file:"):
+    if report.damage and log.is_text:
         spot = report.damage[0]
         start, length = spot.damage.offset + 1, spot.damage.length
         return f"tail -c +{start} {quote(str(spot.path))} | head -c {length}"

@@ -122,12 +122,12 @@ def _say_all(context: WorkerContext, facts: dict[str, Any], as_json: bool) -> No
             }
         )
     )
-    from conductor_git.cli.messages import rendered
+    from conductor_git.cli.words import brief
 
     _section("prompt", "" if prompt.strip() == context.description else prompt.strip())
     _section("reviews", "\n\n".join(message.body for message in reviews))
     if news:
-        print("\nnew on the bus", *(rendered(message).partition("\n")[0] for message in news), sep="\n")
+        print("\nnew on the bus", *(brief(message).partition("\n")[0] for message in news), sep="\n")
 
 
 def _reviews(bus: Bus, layout: Layout, context: WorkerContext) -> list[Message]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -28,9 +28,9 @@ _META: Final = rb"    " + _KEY + _VALUE
 _HEADER: Final = (
     rb"---\n(msg_id: (" + _ID + rb")\n"
     rb"ts: ([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{9}Z)\n"
-    # Of our lines only `length` begins with an l, and none with a dash. Nothing matched is given back, and a delimiter
-    # ends it, so that a header of another shape costs one look at its own lines.
-    rb"((?:[^l\n-].*+\n)*+)"
+    # Of our lines only `length` and `links` begin with an l, and none with a dash. Nothing matched is given back, and a
+    # delimiter ends it, so that a header of another shape costs one look at its own lines.
+    rb"((?:[^l\n-].*+\n|links: .*+\n)*+)"
     rb"length: ([0-9]{1,6})\n)"
     rb'crc: ([0-9a-f]{8}|"[0-9a-f]{8}")\n---\n'
 )
@@ -45,12 +45,12 @@ _MIDDLE: Final = (
     rb"(?:parents:\n((?:    - msg_id: [^\n]*\n(?:      kind: [^\n]*\n)?)+))?"
     rb"(?:attachment_path: " + _VALUE + rb")?"
     rb"(?:meta:\n((?:    [^\n]+\n)+))?"
+    rb"(?:links: \[([^\n]+)\]\n)?"
+    rb"(?:attachment: \{([^\n]+)\}\n)?"
 )
 _middle: Final = re.compile(_MIDDLE)
-_parents: Final = re.compile(rb"(?:" + _PARENT + rb")*")
-_parent: Final = re.compile(_PARENT)
-_metas: Final = re.compile(rb"(?:" + _META + rb")*")
-_meta: Final = re.compile(_META)
+_ITEM: Final = _value(rb"(?:, |\Z)")
+_FACT: Final = rb"(name|size|sha256): " + _ITEM
 _KEPT: Final = 1024
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 _new: Final = tuple.__new__
@@ -70,6 +70,7 @@ class _Shared(NamedTuple):
     parents: tuple[Parent, ...]
     attachment_path: str | None
     meta: Mapping[str, str]
+    extra: Mapping[str, object]
 
 
 def read_fast(msg_id: bytes, ts: bytes, middle: bytes, body: str) -> Message | None:
@@ -78,11 +79,11 @@ def read_fast(msg_id: bytes, ts: bytes, middle: bytes, body: str) -> Message | N
     shared = _shared(middle) if len(middle) <= _KEPT else _read_shared(middle)
     if shared is None:
         return None
-    kind, project, task, run, parents, attachment, meta = shared
+    kind, project, task, run, parents, path, meta, extra = shared
     # Past the constructor of the named tuple, which costs as much as all the rest here.
     return _new(
         Message,
-        (kind, body, project, task, run, parents, attachment, meta, msg_id.decode(), ts.decode(), _NOTHING, False),
+        (kind, body, project, task, run, parents, path, meta, msg_id.decode(), ts.decode(), extra, False),
     )
 
 
@@ -126,7 +127,7 @@ def _read_shared(middle: bytes) -> _Shared | None:
     match = _middle.fullmatch(middle)
     if match is None:
         return None
-    kind, project, task, run, parents, attachment, meta = match.groups()
+    kind, project, task, run, parents, path, meta, links, attachment = match.groups()
     try:
         return _Shared(
             _unquoted(kind),
@@ -134,9 +135,10 @@ def _read_shared(middle: bytes) -> _Shared | None:
             None if task is None else _unquoted(task),
             None if run is None else _unquoted(run),
             _fast_parents(parents) if parents else (),
-            None if attachment is None else _unquoted(attachment),
+            None if path is None else _unquoted(path),
             # Read-only, as many messages hold it.
-            MappingProxyType(_fast_meta(meta)) if meta else _NOTHING,
+            MappingProxyType(_pairs(_META, meta)) if meta else _NOTHING,
+            MappingProxyType(_fast_extra(links, attachment)) if links or attachment else _NOTHING,
         )
     except BadHeader:
         return None
@@ -160,19 +162,42 @@ def _unquoted(raw: bytes) -> str:
 
 
 def _fast_parents(block: bytes) -> tuple[Parent, ...]:
-    if not _parents.fullmatch(block):
-        raise BadHeader("needs YAML")
-    return tuple(Parent(msg_id.decode(), _unquoted(kind) if kind else None) for msg_id, kind in _parent.findall(block))
+    found = (match.groups() for match in _all(_PARENT, block))
+    return tuple(Parent(msg_id.decode(), _unquoted(kind) if kind else None) for msg_id, kind in found)
 
 
-def _fast_meta(block: bytes) -> dict[str, str]:
-    if not _metas.fullmatch(block):
+def _fast_extra(links: bytes | None, attachment: bytes | None) -> dict[str, object]:
+    extra: dict[str, object] = {}
+    if links:
+        extra["links"] = [_unquoted(match[1]) for match in _all(_ITEM, links)]
+    if attachment:
+        extra["attachment"] = _pairs(_FACT, attachment)
+    return extra
+
+
+def _pairs(expression: bytes, block: bytes) -> dict[str, str]:
+    found = [match.groups() for match in _all(expression, block)]
+    pairs = {_unquoted(key): _unquoted(value) for key, value in found}
+    if len(pairs) != len(found):
         raise BadHeader("needs YAML")
-    pairs = _meta.findall(block)
-    meta = {_unquoted(key): _unquoted(value) for key, value in pairs}
-    if len(meta) != len(pairs):
-        raise BadHeader("needs YAML")
-    return meta
+    return pairs
+
+
+def _all(expression: bytes, block: bytes) -> Iterator[re.Match[bytes]]:
+    """One match after the other, to the end of the block."""
+    compiled, position = _compiled(expression), 0
+    while position < len(block):
+        match = compiled.match(block, position)
+        if match is None:
+            raise BadHeader("needs YAML")
+        yield match
+        position = match.end()
+
+
+@cache
+def _compiled(expression: bytes) -> re.Pattern[bytes]:
+    # On first use: many a header has none of what some of them match.
+    return re.compile(expression)
 
 
 def _string(fields: dict[str, object], name: str) -> str | None:

@@ -9,15 +9,22 @@ from pathlib import Path
 from conductor_git.bus.base import Report
 from conductor_git.bus.findings import Findings
 from conductor_git.bus.segments.ending import Ending
-from conductor_git.bus.segments.listing import files, open_segment, readable
+from conductor_git.bus.segments.listing import files, open_segment, unreadable
 from conductor_git.bus.segments.scan import Place, windows
 from conductor_git.frames.decoder import Damage
 from conductor_git.message import Message
 
 
 def check(bus: Path, halted: str | None) -> Report:
+    try:
+        return _checked(bus, halted)
+    except OSError as error:
+        raise unreadable(bus, error) from error
+
+
+def _checked(bus: Path, halted: str | None) -> Report:
     findings, torn = Findings(), None
-    with readable(bus), files(bus) as known:
+    with files(bus) as known:
         for segment in known.closed:
             _check_closed(segment.path, findings)
         if known.current is not None:

@@ -7,7 +7,6 @@ from contextlib import closing
 from pathlib import Path
 
 from conductor_git.bus.halt import Halt
-from conductor_git.bus.segments.listing import readable
 from conductor_git.bus.segments.read import OPENED, Found, go_to, past
 from conductor_git.bus.segments.walk import Walk
 from conductor_git.bus.watching.stop import Stop
@@ -20,7 +19,7 @@ def follow(
     bus: Path, halt: Halt, since: str | None, wanted: Callable[[Message], bool], stop: Stop | None, tell: Tell | None
 ) -> Found:
     """The messages after `since`, then each new one, until `stop`; `BusMoved` at the end of a bus that has moved."""
-    with readable(bus), Walk(bus, follows=True) as walk:
+    with Walk(bus, follows=True) as walk:
         skipped = go_to(walk, since)
         yield OPENED
         follower = _Follower(bus, halt, walk, since or "")

@@ -71,26 +71,21 @@ def _together(bus: Path) -> Files:
             os.close(current)
 
 
-@contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """What reads the file at `path`: a disk that gives an error in place of bytes is told as `BusDamaged`."""
-    try:
-        yield
-    except OSError as error:
-        raise BusDamaged(
-            f"{path} could not be read: {error.strerror or error}", hint=f"ls -ld {path}", path=str(path)
-        ) from error
-
-
 def open_segment(path: Path) -> int | None:
     """A descriptor to read the file; None where there is none. `BusDamaged` for what is no regular file."""
-    with readable(path):
-        try:
-            return durable.open_regular(path, os.O_RDONLY)
-        except FileNotFoundError:
-            return None
-        except UnsafePath as other:
-            raise not_a_file(path) from other
+    try:
+        return durable.open_regular(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    except UnsafePath as other:
+        raise not_a_file(path) from other
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: OSError) -> BusDamaged:
+    """What is raised where a disk gives an error in place of bytes."""
+    return BusDamaged(f"{path} could not be read: {error.strerror or error}", hint=f"ls -ld {path}", path=str(path))
 
 
 def inode_of(fd: int | None) -> int | None:

@@ -7,7 +7,6 @@ from itertools import dropwhile, islice
 from pathlib import Path
 from typing import Final
 
-from conductor_git.bus.segments.listing import readable
 from conductor_git.bus.segments.walk import Walk
 from conductor_git.message import Message
 
@@ -25,14 +24,15 @@ def opened(found: Found) -> Found:
 
 def read(bus: Path, since: str | None, limit: int | None, wanted: Callable[[Message], bool]) -> Found:
     """The messages after `since`, file after file, to the end that the bus has when it is opened or later."""
-    with readable(bus), Walk(bus) as walk:
+    with Walk(bus) as walk:
         skipped = go_to(walk, since)
         yield OPENED
-        yield from islice(filter(wanted, past(walk.to_the_end(), skipped)), limit)
+        found = filter(wanted, past(walk.to_the_end(), skipped))
+        yield from found if limit is None else islice(found, limit)
 
 
 def get(bus: Path, msg_id: str) -> Message:
-    with readable(bus), Walk(bus) as walk:
+    with Walk(bus) as walk:
         return walk.find(msg_id).message
 
 

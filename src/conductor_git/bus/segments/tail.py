@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from conductor_git.bus.segments.listing import bytes_of, closed_segments, inode_at, inode_of, open_segment, readable
+from conductor_git.bus.segments.listing import bytes_of, closed_segments, inode_at, inode_of, open_segment, unreadable
 from conductor_git.bus.segments.scan import Place, frame_start, messages
 from conductor_git.frames.decoder import WINDOW, decode
 from conductor_git.message import Message, selector
@@ -30,11 +30,13 @@ def tail(bus: Path, n: int, types: Collection[str], task_id: str | None) -> list
     """The last `n` messages that match, oldest first; older files are opened only where newer ones have too few."""
     asked = _Asked(selector(types, task_id), _held_by_all(types, task_id))
     kept: list[Message] = []
-    with readable(bus):
+    try:
         for fd, before in _newest_first(bus):
             kept = [*_last(fd, n - len(kept), asked, before), *kept]
             if len(kept) >= n:
                 break
+    except OSError as error:
+        raise unreadable(bus, error) from error
     return kept
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -17,6 +18,7 @@ from conductor_git.bus.segments.listing import (
     inode_at,
     inode_of,
     open_segment,
+    unreadable,
 )
 from conductor_git.bus.segments.locate import Found, anywhere, in_order, near_end
 from conductor_git.bus.segments.scan import Place, next_place, windows
@@ -27,10 +29,14 @@ _REMEMBERED: Final = 256
 
 
 class Walk:
-    """A reader's place: a file of the bus, held open, and an offset in it. Rotation renames the file under it."""
+    """A reader's place: a file of the bus, held open, and an offset in it. Rotation renames the file under it.
+
+    A disk that gives an error in place of bytes ends its block with `BusDamaged`.
+    """
 
     def __init__(self, bus: Path, *, follows: bool = False) -> None:
         self._bus = bus
+        self._name = os.fspath(bus)
         self._follows = follows
         """Whether it notes what lies before its place, by which `restart` sees that the file was cut and rewritten, and
         reads to the very end every time: a follower must not sleep while there is more."""
@@ -48,8 +54,10 @@ class Walk:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
         self._take(None)
+        if isinstance(error, OSError):
+            raise unreadable(self._bus, error) from error
 
     def start(self) -> None:
         """Go to the beginning of the oldest file."""
@@ -67,14 +75,16 @@ class Walk:
         self.place, self._ahead = found.place, found.ahead or []
         return found
 
-    def fresh(self) -> Iterator[Message]:
+    def fresh(self) -> Iterable[Message]:
         """The messages from the place to the present end of the file; the place moves with them."""
+        if not self._ahead:
+            return self._decoded()
+        ahead = self._take_ahead()
+        return chain(ahead, self._decoded()) if self._follows else ahead
+
+    def _decoded(self) -> Iterator[Message]:
         if self._fd is None:
             return
-        if self._ahead:
-            yield from self._take_ahead()
-            if not self._follows:
-                return
         for where, found in windows(self._fd, self.place, self.before):
             self._remember(after := next_place(where, found))
             yield from [item for item in found.items if isinstance(item, Message)]
@@ -83,7 +93,7 @@ class Walk:
     def to_the_end(self) -> Iterator[Message]:
         """The messages from the place to the present end of the bus, file after file."""
         yield from self.fresh()
-        while inode_at(self._bus) != inode_of(self._fd):
+        while inode_at(self._name) != inode_of(self._fd):
             # What was written after we looked and before the file was closed; now nobody writes to it any more.
             yield from self.fresh()
             if not self.next_file():
@@ -98,7 +108,7 @@ class Walk:
         if self._following:
             self._open(self._following.pop())
             return True
-        if inode_at(self._bus) == inode_of(self._fd):
+        if inode_at(self._name) == inode_of(self._fd):
             return False
         with files(self._bus) as known:
             mine = self._index(known.closed)
@@ -111,7 +121,7 @@ class Walk:
         """Go to the beginning of the file that is written to, if somebody cut or replaced it by hand."""
         if self._fd is None:
             return False
-        is_current = inode_at(self._bus) == inode_of(self._fd)
+        is_current = inode_at(self._name) == inode_of(self._fd)
         if is_current and self._just_before(self.place) == self._passed:
             return False
         with files(self._bus) as known:
