@@ -13,93 +13,10 @@ from conductor_git.frames.frame import Draft, draft, encode, last_id
 from conductor_git.message import (
     MAX_BODY,
     Message,
-    Parent,
     message_document,
 )
 from conductor_git.strictyaml import read
-
-NOON = 1_795_174_502_123_456_789
-ID = "MSG-20261120-113502-123456789-PID04242-0001"
-EXAMPLE = (
-    b"---\n"
-    b"msg_id: MSG-20261120-113502-123456789-PID04242-0001\n"
-    b"ts: 2026-11-20T11:35:02.123456789Z\n"
-    b"type: FACT\n"
-    b"project_id: acme\n"
-    b"task_id: fix-login\n"
-    b"run_id: 20261120-101500123456-4242-1\n"
-    b"parents:\n"
-    b"    - msg_id: MSG-20261120-101501-000000001-PID04242-0000\n"
-    b"      kind: answers\n"
-    b"attachment_path: tasks/fix-login/reviews/2.md\n"
-    b"meta:\n"
-    b'    revision: "8"\n'
-    b"length: 27\n"
-    b"crc: dbd922fc\n"
-    b"---\n"
-    b"The redirect loop is fixed.\n\n"
-)
-MESSAGE = Message(
-    type="FACT",
-    body="The redirect loop is fixed.",
-    project_id="acme",
-    task_id="fix-login",
-    run_id="20261120-101500123456-4242-1",
-    parents=(Parent("MSG-20261120-101501-000000001-PID04242-0000", "answers"),),
-    attachment_path="tasks/fix-login/reviews/2.md",
-    meta={"revision": "8"},
-    msg_id=ID,
-    ts="2026-11-20T11:35:02.123456789Z",
-)
-
-TRICKY = st.sampled_from(
-    "null ~ true No on y 7 007 1e5 0x1F 1_000 .inf 12:30:45 2026-11-20 <<: = - --- ... # a#b a: :a {a} [a] %a @a `a"
-    " !a &a *a | > ' \" \\ 🙂 é \x85 \u2028 \ufeff a\nb a\tb a\x7f".split(" ")
-)
-TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
-VALUES = TRICKY | TEXT | st.from_regex(r"[A-Za-z0-9_./@+ -]{1,12}", fullmatch=True)
-LINES = st.sampled_from(
-    ["", "---", "\\---", "\\\\---", "---\r", " ---", "--- x", "----", "msg_id: x", "[2026-01-01 00:00:00] STATE: x"]
-)
-BODIES = st.lists(LINES | TEXT, max_size=6).map("\n".join)
-TYPES = st.sampled_from(["FACT", "RUN_STOP", "Y", "NO", "ON", "NULL", "TRUE", "X_"])
-KEYS = VALUES.filter(lambda text: 0 < len(text) <= 128)
-TREES = st.recursive(
-    VALUES | st.none(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
-    max_leaves=5,
-)
-HEADER_KEYS = set("msg_id ts type project_id task_id run_id parents attachment_path meta recovered length crc".split())
-NEW_KEYS = KEYS.filter(lambda key: key not in HEADER_KEYS)
-OURS = st.fixed_dictionaries(
-    {},
-    optional={
-        "links": st.lists(VALUES, min_size=1, max_size=3),
-        "attachment": st.fixed_dictionaries({"name": VALUES, "size": VALUES, "sha256": VALUES}),
-    },
-)
-"""What `bus post` itself adds to a header."""
-MESSAGES = st.builds(
-    Message,
-    type=TYPES,
-    body=BODIES,
-    project_id=st.none() | VALUES,
-    task_id=st.none() | VALUES,
-    run_id=st.none() | VALUES,
-    parents=st.lists(st.builds(Parent, st.just(ID) | VALUES, st.none() | VALUES), max_size=3).map(tuple),
-    attachment_path=st.none() | VALUES,
-    meta=st.dictionaries(KEYS, VALUES, max_size=3),
-    msg_id=st.just(ID),
-    ts=st.just("2026-11-20T11:35:02.123456789Z"),
-    extra=st.dictionaries(NEW_KEYS, TREES, max_size=2) | OURS,
-    recovered=st.booleans(),
-)
-
-
-def decoded(data: bytes, at_end: bool = True) -> list[Message | Damage]:
-    found = decode(data, 0, at_end=at_end)
-    assert found.used == len(data)
-    return found.items
+from tests.unit.messages import BODIES, EXAMPLE, ID, MESSAGE, MESSAGES, decoded
 
 
 def test_the_example_of_the_format_is_written_byte_for_byte_and_read_back() -> None:
@@ -289,70 +206,6 @@ def test_the_mark_survives_a_window_that_ends_in_the_recovered_frame() -> None:
         second = decode(data[first.used :], first.used, at_end=True, searching=first.searching)
         told = [item for item in (*first.items, *second.items) if isinstance(item, Message)]
         assert told == [MESSAGE._replace(recovered=True), MESSAGE]
-
-
-def test_a_frame_of_another_tool_is_read_by_its_delimiters() -> None:
-    data = (
-        b"---\nmsg_id: MSG-20260211-143052-000123456-PID12345-0042\nts: 2026-02-11T14:30:52.000123456Z\ntype: FACT\n"
-        b'project_id: my-project\ntask_id: ""\nrun_id: null\nparents: [MSG-1, MSG-2]\nlinks:\n    - url: file:a\n'
-        b"---\nfirst\n\n---\n\nafter a rule\n"
-        b"\n" + EXAMPLE
-    )
-    other, ours = decoded(data)
-
-    assert isinstance(other, Message)
-    assert (other.body, other.task_id, other.run_id) == ("first\n\n---\n\nafter a rule", "", None)
-    assert other.parents == (Parent("MSG-1"), Parent("MSG-2"))
-    assert other.extra == {"links": [{"url": "file:a"}]}
-    assert ours == MESSAGE
-
-
-def test_a_frame_with_crlf_line_ends_is_read() -> None:
-    (message,) = decoded(b"---\r\nmsg_id: MSG-1\r\ntype: INFO\r\n---\r\none\r\ntwo\r\n")
-
-    assert message == Message(type="INFO", body="one\ntwo", msg_id="MSG-1")
-
-
-def test_legacy_lines_between_frames_are_messages() -> None:
-    found = decoded(b"[2026-02-11 20:12:34] PROGRESS: half way\n[2026-02-11 20:12:35] no type here\n" + EXAMPLE)
-
-    assert found == [
-        Message(type="PROGRESS", body="half way", msg_id="LEGACY-000000000000", ts="2026-02-11T20:12:34Z"),
-        Message(type="INFO", body="no type here", msg_id="LEGACY-000000000041", ts="2026-02-11T20:12:35Z"),
-        MESSAGE,
-    ]
-
-
-def test_stray_text_is_told_and_hides_nothing_after_it() -> None:
-    found = decoded(b"# Message bus\n\n" + EXAMPLE)
-
-    assert found == [Damage(0, 14, "text outside of any message"), MESSAGE]
-
-
-@pytest.mark.parametrize(
-    "header",
-    [
-        b"a: &a [x, x]\nb: [*a, *a]\n",
-        b"a: !!python/object:os.system x\n",
-        b"type: FACT\ntype: STATE\n",
-        b"a: " + b"[" * 50 + b"]" * 50 + b"\n",
-        b"a: \0\n",
-        b"just text\n",
-        b"length: 99999999\n",
-        b"length: -1\n",
-    ],
-)
-def test_a_hostile_header_is_damage_and_no_more(header: bytes) -> None:
-    found = decoded(b"---\nmsg_id: " + ID.encode() + b"\ntype: FACT\n" + header + b"---\nx\n\n" + EXAMPLE)
-
-    assert isinstance(found[0], Damage)
-    assert found[1:] == [MESSAGE._replace(recovered=True)]
-
-
-def test_a_header_that_never_ends_does_not_hold_up_the_reader() -> None:
-    data = b"---\n" + b"a: b\n" * 30_000
-
-    assert decode(data, 0, at_end=False).used > 100_000
 
 
 def test_limits_and_bad_text_are_refused_before_anything_is_written() -> None:
