@@ -30,7 +30,7 @@ CACHED: Final = (
 Benchmark = Callable[[bool], Iterator[Row]]
 
 ALL: Final[Mapping[str, Benchmark]] = {
-    "P1": lambda short: appends.appends(1 if short else 9),
+    "P1": lambda short: appends.appends(3 if short else 9),
     "P3": lambda short: reading.since(*((5, 100_000) if short else (50, 1_000_000))),
     "P4": lambda short: reading.everything(3 if short else 15, 100_000),
     "P5": lambda short: following.following(1 if short else 15),
