@@ -68,7 +68,7 @@ class Walk:
         """Go to the message, or `UnknownCursor`; in the file that is written to it is found without a listing."""
         fd = open_segment(self._bus)
         self._take(fd)
-        found = None if fd is None else near_end(fd, os.fstat(fd).st_size, msg_id, self.before)
+        found = None if fd is None else near_end(fd, os.lseek(fd, 0, os.SEEK_END), msg_id, self.before)
         if found is None:
             with files(self._bus) as known:
                 found = self._search(known, msg_id)
