@@ -60,13 +60,14 @@ def test_a_process_that_lives_long_reads_and_writes_where_the_bus_is_now(tmp_pat
 
 def test_a_writer_that_is_sent_on_finishes_the_switch_that_a_killed_mover_left(tmp_path: Path) -> None:
     bus = CurrentBus(tmp_path)
+    set_current(tmp_path, own_address(tmp_path, "file", 4096))
     first = bus.append(FACT)
     database = own_address(tmp_path, "sqlite")
     FileBus(tmp_path / "MESSAGE-BUS.md").hand_over(database.url, lambda: _adopted(database.url, tmp_path))
 
     second = bus.append(FACT)
 
-    assert current_address(tmp_path).backend == "sqlite"
+    assert current_address(tmp_path) == own_address(tmp_path, "sqlite", 4096)
     assert [message.msg_id for message in CurrentBus(tmp_path).read()] == [first, second]
 
 

@@ -117,6 +117,17 @@ def test_damage_of_a_database_is_told_with_its_row(tmp_path: Path) -> None:
     assert done.err.splitlines()[-1] == f"↳ conductor-git bus read --bus sqlite:{bus.path}"
 
 
+def test_damage_of_a_bus_that_has_moved_is_told_and_its_marker_is_left_alone(damaged: Path) -> None:
+    FileBus(damaged).hand_over("sqlite:/elsewhere.sqlite", lambda: None)
+
+    done = verify(damaged.parent, f"--bus={damaged}")
+
+    assert done.code == 1
+    assert "1 damaged place; 2 messages" in done.err
+    assert ".halted" not in done.err
+    assert "flush" not in done.err
+
+
 def test_messages_out_of_order_are_named(tmp_path: Path) -> None:
     early = numbered(1)._replace(msg_id=make_msg_id(NOON, 4242, 1))
     (tmp_path / "bus.md").write_bytes(encode(numbered(2)) + encode(early))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from conductor_git.bus.halt import Halt
+from conductor_git.bus.halt import Halt, moved_to
 from conductor_git.bus.watching.stop import Stop
 from conductor_git.bus.watching.tell import Tell
 from conductor_git.frames.decoder import Damage
@@ -37,7 +37,12 @@ class Report(NamedTuple):
 
     @property
     def is_sound(self) -> bool:
-        return not (self.damaged or self.disordered or self.halted)
+        return not (self.damaged or self.disordered or self.failed_flush)
+
+    @property
+    def failed_flush(self) -> str | None:
+        """What the flush said that halted the bus; one that has moved takes no message either, and lost none."""
+        return None if moved_to(self.halted) else self.halted
 
 
 class Bus(Protocol):

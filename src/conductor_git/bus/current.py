@@ -156,7 +156,9 @@ class CurrentBus:
 
     def _moved(self, moved: BusMoved) -> Bus:
         """The bus that writers were sent on to. Whoever moved it may have been killed before it wrote the setting."""
-        address = parse_address(str(moved.facts["url"]))
-        if address.path.parent == self._state_dir and current_address(self._state_dir).backend != address.backend:
-            set_current(self._state_dir, address)
+        address, now = parse_address(str(moved.facts["url"])), current_address(self._state_dir)
+        if address.path.parent == self._state_dir:
+            address = own_address(self._state_dir, address.backend, now.segment_bytes)
+            if address != now:
+                set_current(self._state_dir, address)
         return open_bus(address, self._seconds)

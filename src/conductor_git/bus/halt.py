@@ -14,6 +14,11 @@ from conductor_git.message import timestamp
 _MOVED = "moved to "
 
 
+def moved_to(reason: str | None) -> str | None:
+    """The URL that a halted bus has moved to by its `reason`; None where it was halted for another one, or not."""
+    return reason.removeprefix(_MOVED) if reason is not None and reason.startswith(_MOVED) else None
+
+
 class Halt:
     """The marker `<bus>.halted`. One line: a failed flush with its time and words, or `moved to URL`."""
 
@@ -66,8 +71,7 @@ class Halt:
     @property
     def moved_to(self) -> str | None:
         """Where the bus has moved; None where it has not."""
-        reason = self.reason or ""
-        return reason.removeprefix(_MOVED) if reason.startswith(_MOVED) else None
+        return moved_to(self.reason)
 
     def _is_marked(self) -> bool:
         try:

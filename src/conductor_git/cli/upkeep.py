@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from conductor_git.bus import current
 from conductor_git.bus.address import Address, open_bus, parse_address
+from conductor_git.bus.halt import moved_to
 from conductor_git.cli import posting
 from conductor_git.cli.output import answer, counted, document, narrate, say
 from conductor_git.errors import BusDamaged, ConductorError, NotFound
@@ -18,14 +19,12 @@ if TYPE_CHECKING:
     from conductor_git.bus.base import Bus, Report
     from conductor_git.bus.copy import Copied
 
-_MOVED: Final = "moved to "
-
 
 def verify(*, bus: str | None = None, as_json: bool = False) -> None:
     """Check every message's frame, length, checksum and order."""
     log = posting.open_bus(bus).bus
     report = log.verify()
-    if _is_broken(report):
+    if not report.is_sound:
         if not as_json:
             _tell_damage(log, report)
         raise _damaged(log, report)
@@ -37,11 +36,6 @@ def verify(*, bus: str | None = None, as_json: bool = False) -> None:
         narrate("○", f"this bus takes no more messages: it has {report.halted}")
     if report.torn is not None:
         narrate("○", f"an unfinished message at the end (byte {report.torn}) goes to the quarantine at the next post")
-
-
-def _is_broken(report: Report) -> bool:
-    """A bus that moved elsewhere takes no messages either, and nothing is wrong with it."""
-    return not report._replace(halted=None).is_sound or not (report.halted or _MOVED).startswith(_MOVED)
 
 
 def _tell_damage(log: Bus, report: Report) -> None:
@@ -56,8 +50,8 @@ def _tell_damage(log: Bus, report: Report) -> None:
         narrate("▲", f"{msg_id} does not come after the message before it")
     if report.recovered:
         narrate("○", f"{counted(report.recovered, 'message')} past damage can be read, and nothing acts on them")
-    if report.halted:
-        narrate("▲", f"{_path(log).name} takes no messages: {report.halted}")
+    if report.failed_flush:
+        narrate("▲", f"{_path(log).name} takes no messages: {report.failed_flush}")
         narrate("○", "its last messages may be lost; once the disk can be trusted, remove the marker")
 
 
@@ -65,7 +59,7 @@ def _damaged(log: Bus, report: Report) -> ConductorError:
     wrong = (
         counted(report.damaged, "damaged place") if report.damaged else "",
         f"{counted(len(report.disordered), 'message')} out of order" if report.disordered else "",
-        "a flush that failed" if report.halted else "",
+        "a flush that failed" if report.failed_flush else "",
     )
     found = " and ".join(filter(None, wrong))
     words = f"the bus has {found}; {_messages(report)} can be read"
@@ -75,7 +69,7 @@ def _damaged(log: Bus, report: Report) -> ConductorError:
 def _way_out(log: Bus, report: Report) -> str:
     """What a person runs next: look at the damaged bytes, or take messages again after the disk was looked at."""
     path = _path(log)
-    if report.halted:
+    if report.failed_flush:
         return f"rm {quote(str(path.with_name(f'{path.name}.halted')))}"
     if report.damage and log.is_text:
         spot = report.damage[0]
@@ -143,7 +137,7 @@ def _tell_copied(result: Copied, origin: Address, goal: Address, is_move: bool) 
         narrate("▲", f"{counted(result.attachments_left, 'message')} came along without the attachment they name")
     for reader in result.readers_left:
         narrate("▲", f"{reader} begins anew: its cursor names no message of {origin.url}")
-    if result.halted and not result.halted.startswith(_MOVED):
+    if result.halted and not moved_to(result.halted):
         narrate("▲", f"{origin.url} had stopped taking messages: {result.halted}")
     if is_move:
         narrate("○", f"the project goes on there; let .conductor.yaml say so too: bus: {{backend: {goal.backend}}}")
