@@ -39,3 +39,12 @@ def short(commit: str | None) -> str:
 def readable(text: str) -> str:
     """`text` as UTF-8 can hold it: the bytes of a file name that are no text are told as U+FFFD."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def is_text(text: str) -> bool:
+    """Whether UTF-8 can hold `text`: a file name need not be text, and its odd bytes are lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -8,6 +8,7 @@ from typing import Any, Final, TextIO
 
 from conductor_git.environment import variable
 from conductor_git.errors import ConductorError
+from conductor_git.names import is_text
 
 SCHEMA: Final = 1
 STATE_COLOURS: Final[Mapping[str, str]] = {
@@ -32,15 +33,7 @@ def document(**content: Any) -> None:
     answer = {"schema": SCHEMA, **content}
     text = json.dumps(answer, ensure_ascii=False, default=str)
     # A file name need not be text. JSON has an escape for the bytes that are none, and standard output has not.
-    print(text if _is_text(text) else json.dumps(answer, default=str))
-
-
-def _is_text(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    print(text if is_text(text) else json.dumps(answer, default=str))
 
 
 def say(text: str) -> None:

@@ -12,7 +12,7 @@ from conductor_git.bus.database.opening import Database
 from conductor_git.bus.database.rows import Row, Wanted, last_place, place_of, rows_after
 from conductor_git.bus.watching.looks import sleep
 from conductor_git.bus.watching.stop import Stop
-from conductor_git.bus.watching.tell import Tell
+from conductor_git.bus.watching.tell import Tell, cut_by_hand
 from conductor_git.bus.watching.watch import Watch
 from conductor_git.errors import LockTimeout
 from conductor_git.message import Message, id_key, id_time
@@ -75,10 +75,7 @@ class Follower:
         is_other = self._inode not in (None, inode)
         self._inode = inode
         if is_other or last_place(db) < self._place:
-            self._tell(
-                f"{self._database.path} was cut or replaced by hand; going on with what is newer than "
-                f"{self._seen or 'nothing'}"
-            )
+            self._tell(cut_by_hand(self._database.path, self._seen))
             self._place, self._again = place_of(db, self._seen) or 0, True
         return rows_after(db, self._place, self._only)
 

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from conductor_git.errors import UnknownCursor
 from conductor_git.frames.decoder import Damage, decode
 from conductor_git.message import Message, id_time
+from conductor_git.names import is_text
 
 SCHEMA: Final = """
 CREATE TABLE message (
@@ -60,10 +61,10 @@ def wanted(types: Collection[str], task_id: str | None) -> Wanted:
     """Nothing named means all. A `+` keeps SQLite from an index that would not give the order of the bus."""
     conditions, values = "", []
     if task_id is not None:
-        conditions += " AND task_id = ?" if _is_text(task_id) else " AND 0"
-        values += [task_id] if _is_text(task_id) else []
+        conditions += " AND task_id = ?" if is_text(task_id) else " AND 0"
+        values += [task_id] if is_text(task_id) else []
     if types:
-        storable = [kind for kind in types if _is_text(kind)]
+        storable = [kind for kind in types if is_text(kind)]
         column = "type" if task_id is None and len(storable) == 1 else "+type"
         conditions += f" AND {column} IN ({', '.join('?' * len(storable))})"
         values += storable
@@ -96,7 +97,7 @@ def last_messages(db: sqlite3.Connection, n: int, only: Wanted) -> list[Message]
 
 def place_of(db: sqlite3.Connection, msg_id: str) -> int | None:
     """Where the first message with this id is; ids of other tools can repeat."""
-    if not _is_text(msg_id):
+    if not is_text(msg_id):
         return None
     found: int | None = db.execute("SELECT min(place) FROM message WHERE msg_id = ?", (msg_id,)).fetchone()[0]
     return found
@@ -130,12 +131,3 @@ def touch(db: sqlite3.Connection) -> None:
 def unknown(bus: object, cursor: str) -> UnknownCursor:
     hint = "conductor-git bus read --tail 10"
     return UnknownCursor(f"{bus} has no message {cursor!r}", hint=hint, cursor=cursor)
-
-
-def _is_text(text: str) -> bool:
-    """Whether SQLite can compare with it: no row holds a lone surrogate."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -10,7 +10,7 @@ from conductor_git.bus.halt import Halt
 from conductor_git.bus.segments.read import OPENED, Found, go_to, past
 from conductor_git.bus.segments.walk import Walk
 from conductor_git.bus.watching.stop import Stop
-from conductor_git.bus.watching.tell import Tell, unheard
+from conductor_git.bus.watching.tell import Tell, cut_by_hand, unheard
 from conductor_git.bus.watching.watch import Watch
 from conductor_git.message import Message, id_key, id_time
 
@@ -60,5 +60,5 @@ class _Follower:
         if not self._walk.restart():
             return False
         self._again = True
-        tell(f"{self._bus} was cut or replaced by hand; going on with what is newer than {self._seen or 'nothing'}")
+        tell(cut_by_hand(self._bus, self._seen))
         return True
