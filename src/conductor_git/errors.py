@@ -164,6 +164,24 @@ class OwnFiles(ConductorError):
     code = "OWN_FILES"
 
 
+class NeedsUnmet(ConductorError):
+    """A task cannot land before the tasks that it needs. Facts: `needs`, those that have not landed."""
+
+    code = "NEEDS_UNMET"
+
+
+class NothingToUndo(ConductorError):
+    """The task's landing brought nothing of its own to the target, so there is nothing to take back."""
+
+    code = "NOTHING_TO_UNDO"
+
+
+class HookChanged(ConductorError):
+    """A hook file is not as conductor-git left it, so it is neither replaced nor removed. Facts: `files`."""
+
+    code = "HOOK_CHANGED"
+
+
 class ConfigChanged(ConductorError):
     """A key of the shared git config that can run a program changed since the worker was spawned."""
 

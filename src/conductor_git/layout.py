@@ -93,9 +93,17 @@ class Layout(NamedTuple):
         """The hooks that agents run, written from the package."""
         return self.state_dir / "hooks"
 
+    def evidence(self, landing_id: str) -> Path:
+        """What a landing was put on the target for: gates, reviewers, trees, as one JSON document."""
+        return self.landing(landing_id) / "evidence.json"
+
     @property
     def gates(self) -> Path:
         return self.state_dir / "gates"
+
+    def gate_tree(self, target: str) -> Path:
+        """The worktree in which the gates of landings on `target` run; kept between them."""
+        return self.gates / self.landing_queue(target).name
 
     @property
     def quarantine(self) -> Path:

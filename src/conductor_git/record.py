@@ -61,6 +61,8 @@ def to_tree(run: Run) -> dict[str, Any]:
         "agent": run.agent,
         "command": list(run.command),
         "needs": list(run.needs),
+        "priority": run.priority,
+        "review_of": run.review_of,
         "reviews_required": run.reviews_required,
         "summary": run.summary,
         "reason": run.reason,
@@ -69,6 +71,7 @@ def to_tree(run: Run) -> dict[str, Any]:
         "history": [_step_tree(step) for step in run.history],
         "attempts": [_attempt_tree(attempt) for attempt in run.attempts],
         "landing": None if run.landing is None else _landing_tree(run.landing),
+        "undo": None if run.undo is None else _landing_tree(run.undo),
     }
 
 
@@ -112,6 +115,7 @@ def _landing_tree(landing: Landing) -> dict[str, Any]:
         "strategy": str(landing.strategy),
         "outcome": None if landing.outcome is None else str(landing.outcome),
         "target_before": landing.target_before,
+        "batch_base": landing.batch_base,
         "merge_commit": landing.merge_commit,
         "checkout": landing.checkout,
         "files": list(landing.files),
@@ -242,12 +246,15 @@ def from_tree(tree: object) -> Run:
         merge_commit=fields.maybe_commit("merge_commit"),
         command=fields.texts("command"),
         needs=fields.task_ids("needs"),
+        priority=fields.maybe("priority", int) or 0,
+        review_of=fields.maybe("review_of", parse_task_id),
         reviews_required=fields.integer("reviews_required"),
         summary=fields.maybe("summary", str),
         reason=fields.maybe("reason", str),
         history=fields.each("history", _step),
         attempts=fields.each("attempts", _attempt),
         landing=fields.part("landing", _landing),
+        undo=fields.part("undo", _landing),
     )
 
 
@@ -302,6 +309,7 @@ def _landing(fields: Fields) -> Landing:
         strategy=fields.enum("strategy", Strategy),
         outcome=fields.maybe("outcome", Outcome),
         target_before=fields.maybe_commit("target_before"),
+        batch_base=fields.maybe_commit("batch_base"),
         merge_commit=fields.maybe_commit("merge_commit"),
         checkout=fields.maybe("checkout", str),
         files=fields.texts("files"),

@@ -39,6 +39,8 @@ class Event(StrEnum):
     FAIL = "fail"
     CANCEL = "cancel"
     RETRY = "retry"
+    REVIEWED = "reviewed"
+    UNDO = "undo"
 
 
 _LIVE: Final = (State.ASSIGNED, State.WORKING, State.IN_REVIEW, State.APPROVED)
@@ -58,6 +60,11 @@ TRANSITIONS: Final[Mapping[tuple[State, Event], State]] = {
     **{(state, Event.CANCEL): State.CANCELLED for state in _LIVE},
     (State.FAILED, Event.RETRY): State.ASSIGNED,
     (State.CANCELLED, Event.RETRY): State.ASSIGNED,
+    # A reviewer's task has no commit to hand in: its verdict on the other task is its work.
+    (State.ASSIGNED, Event.REVIEWED): State.COMPLETED,
+    (State.WORKING, Event.REVIEWED): State.COMPLETED,
+    # The only way out of COMPLETED, and nothing that a restart does by itself.
+    (State.COMPLETED, Event.UNDO): State.CANCELLED,
 }
 
 
@@ -156,10 +163,14 @@ class Landing:
     """The last landing of a run: where it stands (`phase`) and, once it ended, how (`outcome`)."""
 
     landing_id: str
+    """The commit that the target's ref moves to: in a batch, the last one's; names its logs and evidence."""
     phase: Phase
     strategy: Strategy
     outcome: Outcome | None = None
     target_before: CommitId | None = None
+    """What it was put on: the first parent of what landed. In a batch, the landing before it."""
+    batch_base: CommitId | None = None
+    """Where the target's ref was before the batch that this landing is one of; None where it landed alone."""
     merge_commit: CommitId | None = None
     checkout: str | None = None
     """The person's checkout that is fast-forwarded, as an absolute path; None where the target is not checked out."""
@@ -191,12 +202,18 @@ class Run:
     merge_commit: CommitId | None = None
     command: tuple[str, ...] = ()
     needs: tuple[TaskId, ...] = ()
+    priority: int = 0
+    """Of two approved tasks the one with the higher number lands first."""
+    review_of: TaskId | None = None
+    """The task that this one is to review, at `base_commit`; such a worker has no branch."""
     reviews_required: int = 1
     summary: str | None = None
     reason: str | None = None
     history: tuple[Step, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     landing: Landing | None = None
+    undo: Landing | None = None
+    """The landing that took this one back, or is about to; its `merge_commit` is the reverting commit."""
 
     @property
     def branch_ref(self) -> str:

@@ -13,8 +13,8 @@ from conductor_git.cli.output import answer, counted, document, narrate, say, to
 from conductor_git.errors import PushRejected
 from conductor_git.names import short
 from conductor_git.run import GateResult, Outcome, Run, Strategy, utcnow
-from conductor_git.workflow.cleanup import Fate
 from conductor_git.workflow.land import Landed, Listener, Wish, land
+from conductor_git.workflow.landing.cleanup import Fate
 
 app = typer.Typer()
 

@@ -42,11 +42,11 @@ from conductor_git.run import Event, GateResult, Landing, Outcome, Phase, Run, S
 from conductor_git.settings import config_in, require_trusted
 from conductor_git.store.reviews import FileReviews
 from conductor_git.transition import message_of, note
-from conductor_git.workflow import cleanup
-from conductor_git.workflow.outcome import block, bounce, complete
-from conductor_git.workflow.push import push
+from conductor_git.workflow.landing import cleanup
+from conductor_git.workflow.landing.outcome import block, bounce, complete
+from conductor_git.workflow.landing.push import push
+from conductor_git.workflow.landing.settle import settle
 from conductor_git.workflow.review import require_at_head
-from conductor_git.workflow.settle import settle
 
 MOVED_TARGET_TRIES: Final = 5
 """How often a landing starts over because the target moved under it."""

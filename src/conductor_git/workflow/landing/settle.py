@@ -14,7 +14,7 @@ from conductor_git.landing.checkout import Checkout
 from conductor_git.project import Project
 from conductor_git.run import Landing, Outcome, Phase, Run, State
 from conductor_git.transition import note
-from conductor_git.workflow.outcome import complete
+from conductor_git.workflow.landing.outcome import complete
 
 
 def settle(project: Project, run: Run, *, at: datetime) -> Run:

@@ -1,0 +1,1 @@
+"""The steps that the verbs of landing share: merge, queue and undo."""
