@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import appends, commands, following, landings, reading, spawning
+from benchmarks import appends, commands, conflicts, fence, following, landings, queueing, reading, spawning
 from benchmarks.pairs import Row
 from benchmarks.repositories import git
 from benchmarks.table import HEADER, aligned, cells, markdown, write_into
@@ -39,6 +39,9 @@ ALL: Final[Mapping[str, Benchmark]] = {
     "P8": lambda short: spawning.one(*((3, (200, 3000)) if short else (15, (200, 3000, 30_000)))),
     "P10": lambda short: spawning.many(*((1, 200) if short else (5, 3000))),
     "P11": lambda short: landings.landing(*((3, 200) if short else (15, 3000))),
+    "F1": lambda short: fence.updates(9 if short else 101),
+    "P13": lambda short: conflicts.foresight(*((1, 12, 200) if short else (5, 100, 3000))),
+    "P12": lambda short: queueing.queueing(*((1, 16, 200) if short else (3, 50, 3000))),
 }
 """The first number of a group → its benchmarks; P2 comes with P1."""
 

@@ -12,7 +12,8 @@ from benchmarks.scene import Scene, scene
 from conductor_git import durable
 from conductor_git.actor import COORDINATOR
 from conductor_git.run import Run, utcnow
-from conductor_git.workflow.land import Wish, land
+from conductor_git.workflow.land import land
+from conductor_git.workflow.landing.wish import Wish
 
 _YARDSTICK: Final = "refs/heads/yardstick"
 

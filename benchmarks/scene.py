@@ -52,11 +52,11 @@ class Scene:
         return spawn(self.project, wanted, by=COORDINATOR, at=utcnow())
 
     def committed(self, task_id: TaskId) -> Run:
-        """A task with a commit in which one file is changed and one is new."""
+        """A task with a commit in which one file is changed, which no other task touches, and one is new."""
         run = self.spawn(task_id)
         start(self.project, task_id, by=COORDINATOR, at=utcnow())
         place = Path(run.worktree)
-        file = place / name_of(len(task_id) * 31 % self.files)
+        file = place / name_of(int(task_id.rpartition("-")[2]) * 31 % self.files)
         file.write_text(file.read_text() + f"{task_id}\n")
         (place / f"{task_id}.txt").write_text("new\n" * 20)
         git(place, "add", "--all")

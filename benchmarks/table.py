@@ -37,7 +37,8 @@ def _goal(row: Row) -> str:
     sign = "≥" if row.work is not None else "≤"
     ratio = [] if row.goal is None else [f"{sign} {row.goal:g}"]
     limit = [] if row.limit_seconds is None else [f"≤ {row.limit_seconds * 1000:g} ms"]
-    return " and ".join(ratio + limit)
+    more = [] if row.more_seconds is None else [f"≤ {row.more_seconds * 1000:g} ms more"]
+    return " and ".join(ratio + limit + more)
 
 
 def _shown(seconds: Sequence[float], work: int | None) -> str:

@@ -14,6 +14,12 @@ class Actor(NamedTuple):
     name: str
     worker: TaskId | None = None
     generation: int | None = None
+    also: tuple[TaskId, ...] = ()
+    """Other workers whose worktree or environment the command was given from; their work it cannot review either."""
+
+    def is_worker_of(self, task_id: TaskId) -> bool:
+        """Whether anything says that the worker of `task_id` is speaking."""
+        return task_id == self.worker or task_id in self.also
 
     def generation_for(self, task_id: TaskId) -> int | None:
         """The generation this actor claims to speak for, if it is the task's own worker."""

@@ -1,59 +1,166 @@
-"""The guard on the shared git config: what of it can run a program must be what it was when a worker was spawned.
+"""The guard on the shared git config: what of it can run a program must be what a person agreed to.
 
-Every worktree shares `.git/config`, and an agent can write it. So before git runs in a person's checkout, or talks to
-a remote, the exec-capable keys are compared.
+Every worktree shares `.git/config` and `.git/hooks`, and an agent can write them. So the exec-capable keys are kept as
+they were at the first spawn or at the last `config trust`, and compared before git runs in a checkout or talks to a
+remote. A worker that goes on writing while we compare is not kept out: it runs as the same user.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Final
 
 from conductor_git import durable, gitconfig
-from conductor_git.errors import ConfigChanged
+from conductor_git.errors import ConfigChanged, TooLarge, UnsafePath
 from conductor_git.gitcmd import Git
 from conductor_git.gitconfig import Entries
 from conductor_git.layout import Layout
 from conductor_git.names import TaskId
 
+_Known = dict[str, list[str]]
+_HOOK: Final = "hooks/"
+"""How the hooks in the git dir stand among the keys: by their names, with a hash."""
+_LIMIT: Final = 1 << 20
+_NAMED: Final = 5
+"""How many keys a message names; its facts hold all of them."""
+
+
+def agree(layout: Layout, entries: Entries) -> None:
+    """Take the exec-capable keys as they are now for what tasks are spawned with from here on."""
+    durable.make_directory(layout.state_dir)
+    durable.write_through(layout.agreed_config, json.dumps(_known(layout, entries)).encode())
+
 
 def remember(layout: Layout, task_id: TaskId, entries: Entries) -> None:
-    """Keep the exec-capable keys as they are now as what `task_id` was spawned with."""
-    durable.write_through(layout.config_guard(task_id), json.dumps(gitconfig.executable(entries.local)).encode())
+    """Keep what is agreed to as what `task_id` was spawned with: a worker before it may have changed the rest since."""
+    agreed = _read(layout.agreed_config)
+    known = _known(layout, entries) if agreed is None else agreed
+    durable.write_through(layout.config_guard(task_id), json.dumps(known).encode())
 
 
 def changed_keys(layout: Layout, task_id: TaskId, entries: Entries) -> tuple[str, ...]:
     """The exec-capable keys that differ from what `task_id` was spawned with; none where nothing was kept."""
-    before = _remembered(layout, task_id)
-    return () if before is None else gitconfig.changed(before, gitconfig.executable(entries.local))
+    return _config_keys(_changed(layout, layout.config_guard(task_id), entries))
 
 
 def filtering(integration: Git, layout: Layout, task_id: TaskId) -> Git:
-    """`integration` with the content filters that the repository had when `task_id` was spawned.
+    """`integration` with the content filters that were agreed to when `task_id` was spawned.
 
     Without them each file that a filter wrote would count as changed. A filter that came since may be the worker's and
     stays unknown.
     """
-    before = _remembered(layout, task_id) or {}
+    before = _read(layout.config_guard(task_id)) or {}
     filters = {key: values[-1] for key, values in before.items() if key.startswith("filter.")}
     return replace(integration, config={**integration.config, **filters})
 
 
-def _remembered(layout: Layout, task_id: TaskId) -> dict[str, list[str]] | None:
-    try:
-        return dict(json.loads(durable.read_regular(layout.config_guard(task_id), 1 << 20)))
-    except FileNotFoundError:
-        return None
+def quieted(git: Git, layout: Layout, task_id: TaskId, entries: Entries) -> Git:
+    """`git`, on a config that may be poisoned, with each content filter as it was when `task_id` was spawned.
+
+    For what has to be done whatever the config says by now: what came since is switched off.
+    """
+    before = _read(layout.config_guard(task_id)) or {}
+    keys = [key for key in changed_keys(layout, task_id, entries) if key.startswith("filter.")]
+    filters = {key: before.get(key, [""])[-1] for key in keys}
+    return replace(git, config={**git.config, **filters})
+
+
+def require_agreed(layout: Layout, entries: Entries) -> None:
+    """`ConfigChanged` where git would run something that nobody agreed to while it writes files into a worktree.
+
+    The first caller agrees for the person: no worker has run before the first spawn.
+    """
+    if not layout.agreed_config.exists():
+        agree(layout, entries)
+        return
+    keys = _config_keys(_changed(layout, layout.agreed_config, entries))
+    _refuse(gitconfig.obeyed_in_checkouts(keys, entries.everywhere), "it was agreed to")
+
+
+def require_all_agreed(layout: Layout, entries: Entries) -> None:
+    """`ConfigChanged` where any exec-capable key is not as a person agreed to: before we talk to a remote."""
+    _refuse(_config_keys(_changed(layout, layout.agreed_config, entries)), "it was agreed to")
 
 
 def require_same(layout: Layout, task_id: TaskId, entries: Entries) -> None:
     """`ConfigChanged` names the keys that a person has to look at first."""
-    keys = changed_keys(layout, task_id, entries)
+    _refuse(changed_keys(layout, task_id, entries), f"{task_id} was spawned", task_id)
+
+
+def require_same_hooks(layout: Layout, task_id: TaskId, entries: Entries) -> None:
+    """As `require_same`, with the files in the repository's hooks directory too."""
+    _refuse(_changed(layout, layout.config_guard(task_id), entries), f"{task_id} was spawned", task_id)
+
+
+def _refuse(keys: Sequence[str], since: str, task_id: TaskId | None = None) -> None:
     if keys:
+        facts = {} if task_id is None else {"task_id": task_id}
         raise ConfigChanged(
-            f"{', '.join(keys)} changed in the repository's git config since {task_id} was spawned, and git would run "
-            "what it says",
-            hint=f"git config --show-origin --get-all {keys[0]}  # right? then: conductor-git config trust",
-            task_id=task_id,
+            f"{_listed(keys)} changed in the repository's git config since {since}, and git would run what it says",
+            hint=f"{_where(keys[0])}  # right? then: conductor-git config trust",
             keys=list(keys),
+            **facts,
         )
+
+
+def _listed(keys: Sequence[str]) -> str:
+    more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
+    return ", ".join(keys[:_NAMED]) + more
+
+
+def _where(key: str) -> str:
+    if key.startswith(_HOOK):
+        return f'cat "$(git rev-parse --git-common-dir)/{key}"'
+    return f"git config --show-origin --get-all {key}"
+
+
+def _config_keys(keys: Sequence[str]) -> tuple[str, ...]:
+    return tuple(key for key in keys if not key.startswith(_HOOK))
+
+
+def _changed(layout: Layout, before: Path, entries: Entries) -> tuple[str, ...]:
+    known = _read(before)
+    return () if known is None else gitconfig.changed(known, _known(layout, entries))
+
+
+def _known(layout: Layout, entries: Entries) -> _Known:
+    return gitconfig.executable(entries.everywhere) | _hooks(layout.common_dir / "hooks")
+
+
+def _hooks(folder: Path) -> _Known:
+    names = sorted(file.name for file in folder.iterdir()) if folder.is_dir() else []
+    return {f"{_HOOK}{name}": [_digest(folder / name)] for name in names if not name.endswith(".sample")}
+
+
+def _digest(file: Path) -> str:
+    try:
+        from hashlib import sha256  # loads OpenSSL, which `show` and `diff` do not wait for
+
+        return sha256(durable.read_regular(file, _LIMIT)).hexdigest()
+    except (OSError, UnsafePath, TooLarge):
+        return str(file.readlink()) if file.is_symlink() else "not a plain file"
+
+
+def _read(path: Path) -> _Known | None:
+    try:
+        return dict(json.loads(durable.read_regular(path, _LIMIT)))
+    except FileNotFoundError:
+        return None
+
+
+def accept(layout: Layout, task_ids: Iterable[TaskId], key: str, values: Sequence[str]) -> None:
+    """Let `key` have `values` (be absent, where there are none) in what is agreed to, for these tasks too.
+
+    Every other key stays what it was agreed to be. Nothing is written where nobody has agreed to anything yet.
+    """
+    for path in (layout.agreed_config, *map(layout.config_guard, task_ids)):
+        before = _read(path)
+        if before is not None:
+            after = {name: known for name, known in before.items() if name != key} | (
+                {key: [*values]} if values else {}
+            )
+            if after != before:
+                durable.write_through(path, json.dumps(after).encode())

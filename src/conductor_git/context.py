@@ -43,6 +43,8 @@ class WorkerContext(NamedTuple):
     created_at: datetime
     ports: Ports | None = None
     version: int = VERSION
+    review_of: TaskId | None = None
+    """The task that this worker is to review. Its own `branch` is then `HEAD`, as git calls a detached one."""
 
 
 class _Wrong(ValueError):
@@ -53,7 +55,7 @@ def decode(data: bytes, origin: str = ".worker-ctx.json") -> WorkerContext:
     """The context that `data` holds, or `BadContext` that starts with `origin` and names the key.
 
     Unknown keys are ignored, so that a later minor version can add some. Known ones must be there and be what they
-    are: nothing is converted or guessed. Only `ports` may be missing.
+    are: nothing is converted or guessed. Only `ports` and `review_of` may be missing.
     """
     try:
         return _context(_parsed(data))
@@ -82,7 +84,7 @@ def encode(context: WorkerContext) -> bytes:
 def document(context: WorkerContext) -> dict[str, Any]:
     """`context` as the object that `encode` writes and `ctx --json` shows."""
     ports = context.ports
-    tree = {
+    tree: dict[str, Any] = {
         "version": context.version,
         "task_id": context.task_id,
         "project_id": context.project_id,
@@ -97,7 +99,9 @@ def document(context: WorkerContext) -> dict[str, Any]:
         "description": context.description,
         "created_at": context.created_at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
     }
-    return tree if ports is None else tree | {"ports": {"base": ports.base, "count": ports.count}}
+    if ports is not None:
+        tree["ports"] = {"base": ports.base, "count": ports.count}
+    return tree if context.review_of is None else tree | {"review_of": context.review_of}
 
 
 def _parsed(data: bytes) -> Mapping[str, object]:
@@ -139,6 +143,7 @@ def _context(tree: Mapping[str, object]) -> WorkerContext:
         description=_field(tree, "description", _text),
         created_at=_field(tree, "created_at", _time),
         ports=_field(tree, "ports", _ports) if tree.get("ports") is not None else None,
+        review_of=_field(tree, "review_of", _task_id) if tree.get("review_of") is not None else None,
     )
 
 

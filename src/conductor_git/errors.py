@@ -126,6 +126,12 @@ class PathExists(ConductorError):
     code = "PATH_EXISTS"
 
 
+class InTheWay(ConductorError):
+    """A restore would overwrite what is there. Facts: `path`, `files`, and `branch` and `commit` where it moved."""
+
+    code = "IN_THE_WAY"
+
+
 class BaseNotFound(ConductorError):
     code, exit_code = "BASE_NOT_FOUND", 18
 
@@ -138,6 +144,12 @@ class UnsafePath(ConductorError):
 
 class SelfReview(ConductorError):
     code = "SELF_REVIEW"
+
+
+class WrongReviewer(ConductorError):
+    """A verdict under a name that is another's, or of a reviewer's task on what it was not spawned for."""
+
+    code = "WRONG_REVIEWER"
 
 
 class StaleGeneration(ConductorError):

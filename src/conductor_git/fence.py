@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -14,29 +14,43 @@ SOURCE: Final = Path(__file__).parent / "_hooks"
 
 CONFIG_NAME: Final = "fence.gitconfig"
 _SETTINGS: Final = {
-    # `git gc` packs everybody's refs, which looks to the fence like moving them.
+    # `git gc` packs everybody's refs, and a ref that moves meanwhile would look like one that the fence must hold.
     "gc.packRefs": "false",
     **durable_config(),
 }
 
-OWN_HOOKS: Final = ("chain", "post-checkout", "prepare-commit-msg", "reference-transaction")
+SOURCED: Final = ("tell", "whose")
+"""Parts that the hooks share; no hook of git's has their names."""
+OWN_HOOKS: Final = (
+    "chain",
+    "post-checkout",
+    "post-commit",
+    "post-rewrite",
+    "pre-push",
+    "prepare-commit-msg",
+    "reference-transaction",
+)
 CHAINED_HOOKS: Final = (
-    # Every other hook that git runs on the side of the one who works; each is a copy of `chain` under its name.
+    # Every other hook that git runs where somebody works; each is a copy of `chain` under its name.
     "applypatch-msg",
     "commit-msg",
     "post-applypatch",
-    "post-commit",
     "post-index-change",
     "post-merge",
-    "post-rewrite",
+    "post-receive",
+    "post-update",
     "pre-applypatch",
     "pre-auto-gc",
     "pre-commit",
     "pre-merge-commit",
-    "pre-push",
     "pre-rebase",
+    "pre-receive",
     "sendemail-validate",
+    "update",
+    # Not push-to-checkout and proc-receive: that there is one changes what git does.
 )
+HOOKS: Final = tuple(sorted({*OWN_HOOKS, *CHAINED_HOOKS} - {"chain"}))
+"""The hooks that git runs, ours and handed on."""
 
 
 def environment(*, hooks: Path, branch_ref: str, common_dir: Path, original_hooks: Path | None) -> dict[str, str]:
@@ -46,7 +60,7 @@ def environment(*, hooks: Path, branch_ref: str, common_dir: Path, original_hook
     fence (absolute, or relative to the worktree's top as in core.hooksPath). The settings are included for the git
     dirs of this one repository, so a repository that a test suite makes meanwhile has its own hooks and no fence.
     They stop accidents: whoever clears the environment or sets core.hooksPath gets past them, and git asks no hook
-    about a push into the same repository (`git push . x:y`), `git branch -c`, or `git stash drop` of one among several.
+    about `git branch -c` or `git stash drop` of one among several.
     """
     common_dir = common_dir.resolve()
     chain = "" if original_hooks is None or original_hooks.resolve() == hooks.resolve() else str(original_hooks)
@@ -60,7 +74,7 @@ def environment(*, hooks: Path, branch_ref: str, common_dir: Path, original_hook
     }
 
 
-def materialise(directory: Path) -> Path:
+def materialise(directory: Path, remotes: Iterable[str] = ()) -> Path:
     """Write the hooks into `directory` where they are missing or differ, and return it, absolute.
 
     Each file is replaced whole and executable, so a hook that runs meanwhile is the old one or the new one. They are
@@ -68,33 +82,48 @@ def materialise(directory: Path) -> Path:
     """
     directory = directory.resolve()
     make_directory(directory)
-    for name, content in _files(directory).items():
-        path = directory / name
-        if not _is_current(path, content):
+    for name, content in {**hooks(), CONFIG_NAME: settings(directory, remotes)}.items():
+        if not is_current(path := directory / name, content):
             replace(path, content, mode=0o755)
     return directory
 
 
-def _files(directory: Path) -> dict[str, bytes]:
-    own = {name: (SOURCE / name).read_bytes() for name in OWN_HOOKS}
-    chained = dict.fromkeys(CHAINED_HOOKS, own["chain"])
-    return own | chained | {CONFIG_NAME: _config({"core.hooksPath": str(directory), **_SETTINGS})}
+def hooks() -> dict[str, bytes]:
+    """What a directory of our hooks holds, by file name."""
+    own = {name: (SOURCE / name).read_bytes() for name in (*SOURCED, *OWN_HOOKS)}
+    return own | dict.fromkeys(CHAINED_HOOKS, own["chain"])
 
 
-def _is_current(path: Path, content: bytes) -> bool:
+def settings(directory: Path, remotes: Iterable[str]) -> bytes:
+    """The git config that puts the hooks in `directory` in force.
+
+    A fetch from one of `remotes` leaves the tags, which the fence would refuse one by one, where they are.
+    """
+    tags = {f"remote.{name}.tagOpt": "--no-tags" for name in remotes}
+    return _config({"core.hooksPath": str(directory), **_SETTINGS, **tags})
+
+
+def is_current(path: Path, content: bytes) -> bool:
+    """`path` holds `content` and may be executed."""
     try:
         return path.read_bytes() == content and path.stat().st_mode & 0o111 == 0o111
     except FileNotFoundError:
         return False
 
 
-def _config(settings: Mapping[str, str]) -> bytes:
+def _config(values: Mapping[str, str]) -> bytes:
     lines = []
-    for key, value in settings.items():
-        section, _, name = key.partition(".")
-        quoted = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-        lines.append(f'[{section}]\n\t{name} = "{quoted}"\n')
+    for key, value in values.items():
+        section, _, name = key.rpartition(".")
+        section, _, inner = section.partition(".")
+        header = f"{section} {_quoted(inner)}" if inner else section
+        lines.append(f"[{header}]\n\t{name} = {_quoted(value)}\n")
     return "".join(lines).encode("utf-8", "surrogateescape")
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
 
 
 def _glob_literal(path: Path) -> str:

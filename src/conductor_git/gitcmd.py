@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from signal import SIGKILL
 from typing import Final
 
 from conductor_git.environment import inherited, without_git
-from conductor_git.errors import GitFailed, GitKilled
+from conductor_git.errors import GitFailed, GitKilled, GitTooOld
 
+_OLDEST: Final = (2, 38)
+_USAGE: Final = 129
+"""What git ends with when it does not know an option."""
 _DURABLE: Final = {
     # With git's defaults a power cut left acknowledged landings corrupt in 6 of 6 trials, with this in 0 of 368.
     "core.fsync": "committed,loose-object,reference",
@@ -23,6 +29,15 @@ _QUIET: Final = {
     "maintenance.auto": "false",
     "protocol.ext.allow": "never",
 }
+_AS_THE_IDS_SAY: Final = {
+    # A worker can write refs/replace/* and info/grafts; what lands is what the ids say.
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_GRAFT_FILE": "/dev/null",
+}
+_NEVER_ASK: Final = {"GIT_ASKPASS": "", "SSH_ASKPASS_REQUIRE": "never"}
+_NO_TRANSPORT: Final = "none"
+"""The one protocol allowed where a command has no business with a remote: git fetches what is missing by itself from a
+remote that the shared config calls a promisor, with the programs that the config names for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +69,8 @@ class Git:
 
     `git_dir` None leaves the repository to git's discovery from `cwd`; everything that touches a worker's content
     names it instead. `inherit` are file descriptors that every child holds open, so that a lock taken by an
-    operation stays taken until the last git process of it has ended, also when we are killed.
+    operation stays taken until the last git process of it has ended, also when we are killed. With `transports`, git
+    may talk to remotes: for a push, and for the files of a partial clone. Whoever sets it has asked `configguard`.
     """
 
     cwd: Path
@@ -65,6 +81,7 @@ class Git:
     config: Mapping[str, str] = field(default_factory=dict)
     inherit: tuple[int, ...] = ()
     hooks: bool = False
+    transports: bool = False
 
     def at(self, cwd: Path) -> Git:
         return replace(self, cwd=cwd)
@@ -99,9 +116,42 @@ class Git:
                 hint="conductor-git status",
                 command=list(arguments),
             ) from late
+        if done.returncode == _USAGE and _USAGE not in ok:
+            require_recent()
         if done.returncode not in ok:
             raise failed(arguments, done.returncode, done.stderr, own=not self.hooks)
         return GitDone(done.returncode, done.stdout, done.stderr)
+
+    def talk(self, *arguments: str, seconds: float) -> GitDone:
+        """Run a command that talks to a remote, in a session of its own; any exit code is an answer.
+
+        Nobody is asked for anything: there is no terminal, and no program that would open a window. What has not ended
+        after `seconds`, the remote's helpers included, is killed, and raises `GitKilled`.
+        """
+        environment = replace(self, transports=True).environment() | _NEVER_ASK
+        child = subprocess.Popen(
+            ["git", *arguments],
+            cwd=self.cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=self.inherit,
+            start_new_session=True,
+        )
+        with child:
+            try:
+                out, err = child.communicate(timeout=seconds)
+            except BaseException as ended:
+                os.killpg(child.pid, SIGKILL)  # it is not reaped yet, so the number is its own
+                if isinstance(ended, subprocess.TimeoutExpired):
+                    raise GitKilled(
+                        f"`git {arguments[0]}` did not end within {seconds:g} s and was killed",
+                        hint="conductor-git status",
+                        command=list(arguments),
+                    ) from ended
+                raise
+        return GitDone(child.returncode, out, err)
 
     def environment(self) -> dict[str, str]:
         """What a git child sees: ours without git's local variables, then the directories and config chosen here."""
@@ -114,11 +164,37 @@ class Git:
             "GIT_OBJECT_DIRECTORY": self.objects,
         }
         environment |= {name: str(path) for name, path in directories.items() if path is not None}
-        if self.objects is not None:
-            # A worker can write refs/replace/*; what lands is what the ids say.
-            environment["GIT_NO_REPLACE_OBJECTS"] = "1"
+        if not self.hooks:
+            environment |= _AS_THE_IDS_SAY
+        if not self.transports:
+            environment["GIT_ALLOW_PROTOCOL"] = _NO_TRANSPORT
         quiet = {key: value for key, value in _QUIET.items() if not (self.hooks and key == "core.hooksPath")}
         return environment | config_variables({**_DURABLE, **quiet, **self.config})
+
+
+def require_recent() -> None:
+    """`GitTooOld` where git lacks what we need: asked once it did not understand us, so it costs nobody else a process.
+
+    A git whose version cannot be read is taken for a recent one.
+    """
+    said = (
+        subprocess.run(["git", "version"], capture_output=True, check=False).stdout.decode("utf-8", "replace").strip()
+    )
+    version = version_in(said)
+    if version is not None and version < _OLDEST:
+        oldest = ".".join(map(str, _OLDEST))
+        raise GitTooOld(
+            f"this is {said}, and conductor-git needs git {oldest} or newer (`git merge-tree --write-tree`)",
+            hint="git --version",
+            found=said,
+            needed=oldest,
+        )
+
+
+def version_in(said: str) -> tuple[int, int] | None:
+    """Major and minor of what `git version` says; None where it says neither."""
+    found = re.match(r"git version (\d+)\.(\d+)", said)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def config_variables(settings: Mapping[str, str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ private bare repository, whose config we write and whose objects are the project
 
 from __future__ import annotations
 
-import secrets
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +26,19 @@ _HELD: Final = "held"
 
 def shared_config(git: Git) -> gitconfig.Entries:
     """What the config files say, the repository's own apart (reading a config runs nothing of it)."""
-    return gitconfig.parse(git.run("config", "--list", "-z", "--show-scope", "--includes").fields)
+    entries = gitconfig.parse(git.run("config", "--list", "-z", "--show-scope", "--includes").fields)
+    if git.git_dir is None or not gitconfig.has_worktree_config(entries.local):
+        return entries
+    return replace(entries, elsewhere=_of_worktrees(git, git.git_dir))
+
+
+def _of_worktrees(git: Git, common_dir: Path) -> gitconfig.Pairs:
+    # git copies the main checkout's file to each worktree that is made, so most are the same.
+    files = {path.read_bytes(): path for path in sorted(common_dir.glob("worktrees/*/config.worktree"))}
+    pairs: list[tuple[str, str]] = []
+    for path in files.values():
+        pairs += gitconfig.parse_file(git.run("config", "--file", str(path), "--list", "-z", "--includes").fields)
+    return tuple(pairs)
 
 
 def opened(layout: Layout, project_git: Git, entries: gitconfig.Entries | None = None) -> Git:
@@ -83,9 +95,20 @@ def looking_at(integration: Git, worktree: Path, index: Path) -> Iterator[Git]:
 
 
 @contextmanager
+def scratch_objects(integration: Git) -> Iterator[Git]:
+    """`integration` with a place of its own for what it writes: new objects are not flushed and go with the block."""
+    with _scratch(integration.cwd / _SCRATCH) as scratch:
+        objects = scratch / "objects"
+        (objects / "info").mkdir(parents=True)
+        (objects / "info" / "alternates").write_bytes(os.fsencode(f"{integration.objects}\n"))
+        settings = {**integration.config, "core.fsync": "none", "core.looseCompression": "0"}
+        yield replace(integration, objects=objects, config=settings)
+
+
+@contextmanager
 def _scratch(folder: Path) -> Iterator[Path]:
     """A directory for the block, whose lock tells `drop_scratch` after a kill that nobody uses it any more."""
-    place = folder / secrets.token_hex(8)
+    place = folder / os.urandom(8).hex()
     with durable.lock(place / _HELD, purpose="scratch"):
         try:
             yield place
@@ -99,6 +122,15 @@ def drop_scratch(layout: Layout) -> None:
         with durable.try_lock(place / _HELD) as descriptor:
             if descriptor is not None:
                 shutil.rmtree(place)
+
+
+def stale_scratch(layout: Layout) -> tuple[Path, ...]:
+    """The scratch directories whose users were killed."""
+    found = []
+    for place in sorted((layout.integration / _SCRATCH).glob("*")):
+        with durable.try_lock(place / _HELD) as descriptor:
+            found += [] if descriptor is None else [place]
+    return tuple(found)
 
 
 def drop_temporaries(layout: Layout) -> None:

@@ -10,12 +10,15 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from conductor_git import durable
 from conductor_git.errors import GitKilled, Unfinished
 from conductor_git.layout import Layout
 from conductor_git.names import TaskId
+
+
+_MOVES_A_TARGET: Final = ("merge", "undo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +35,15 @@ def operation(layout: Layout, task_id: TaskId, verb: str, *, seconds: float = 10
     """Hold the task's lock and an intent while the block runs; yields the lock's descriptor for git children.
 
     The intent goes when the block ends or raises a refusal (the block has undone its own work by then). It stays
-    where the process is killed or interrupted, and where it raises `Unfinished` or `GitKilled`. Not fsynced: after a
-    power cut there is no half-done process either, and what the disk kept is compared by `doctor`.
+    where the process is killed or interrupted, and where it raises `Unfinished` or `GitKilled`. Flushed for the verbs
+    that move a target: after a power cut, too, the next command has to find what a person's checkout was left in.
+    The others' is not; what the disk kept of them is compared by `doctor`.
     """
     durable.make_directory(layout.journal)
     with durable.lock(layout.task_lock(task_id), seconds=seconds, purpose=verb) as descriptor:
         intent = layout.intent(task_id)
-        durable.write_through(intent, json.dumps({"verb": verb, "facts": facts}).encode())
+        write = durable.replace if verb in _MOVES_A_TARGET else durable.write_through
+        write(intent, json.dumps({"verb": verb, "facts": facts}).encode())
         try:
             yield descriptor
         except (Unfinished, GitKilled):

@@ -44,8 +44,17 @@ class Layout(NamedTuple):
     def heartbeat(self, task_id: TaskId) -> Path:
         return self.task(task_id) / "heartbeat"
 
+    @property
+    def quiet_after(self) -> Path:
+        """For how many seconds a living agent may give no sign before it counts as slow."""
+        return self.state_dir / "quiet-after"
+
     def reviews(self, task_id: TaskId) -> Path:
         return self.task(task_id) / "reviews"
+
+    def restoring(self, task_id: TaskId) -> Path:
+        """What a restore of the task is making, for as long as it makes it."""
+        return self.task(task_id) / "restoring.json"
 
     def attempt(self, task_id: TaskId, run_id: RunId) -> Path:
         return self.task(task_id) / "attempts" / run_id
@@ -53,6 +62,11 @@ class Layout(NamedTuple):
     def config_guard(self, task_id: TaskId) -> Path:
         """What the exec-capable keys of the shared git config were when the task was spawned."""
         return self.task(task_id) / "git-config.json"
+
+    @property
+    def agreed_config(self) -> Path:
+        """The exec-capable keys of the shared git config that a person agreed to, by the first spawn or by `trust`."""
+        return self.state_dir / "git-config.json"
 
     @property
     def journal(self) -> Path:
@@ -81,6 +95,11 @@ class Layout(NamedTuple):
 
         return self.locks / "targets" / sha256(target.encode()).hexdigest()[:16]
 
+    def settling(self, target: str) -> Path:
+        """Held while what a kill left of a landing on `target` is looked at."""
+        queue = self.landing_queue(target)
+        return queue.with_name(f"{queue.name}.settle")
+
     def landing(self, landing_id: str) -> Path:
         return self.state_dir / "landings" / landing_id
 
@@ -93,6 +112,11 @@ class Layout(NamedTuple):
         """The hooks that agents run, written from the package."""
         return self.state_dir / "hooks"
 
+    @property
+    def installed_hooks(self) -> Path:
+        """The hooks for people who work in a worker's worktree, where `hooks install` was run."""
+        return self.state_dir / "installed-hooks"
+
     def evidence(self, landing_id: str) -> Path:
         """What a landing was put on the target for: gates, reviewers, trees, as one JSON document."""
         return self.landing(landing_id) / "evidence.json"
@@ -104,6 +128,11 @@ class Layout(NamedTuple):
     def gate_tree(self, target: str) -> Path:
         """The worktree in which the gates of landings on `target` run; kept between them."""
         return self.gates / self.landing_queue(target).name
+
+    @property
+    def foresight(self) -> Path:
+        """What `conflicts` found out before, and which collisions it has told."""
+        return self.state_dir / "foresight"
 
     @property
     def quarantine(self) -> Path:

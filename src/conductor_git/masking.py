@@ -10,6 +10,8 @@ from typing import Final
 MASK: Final = "[masked]"
 SHORTEST_SECRET: Final = 8
 """Shorter values are left alone: `true`, `1` or a port would be masked wherever they stand."""
+REACH: Final = 8192
+"""How many bytes around a cut are looked at for a secret that lies across it."""
 
 _SECRET_NAMES: Final = ("_TOKEN", "_KEY", "_SECRET")
 _FORMATS: Final = (
@@ -43,6 +45,23 @@ def _any_of(secrets: tuple[str, ...]) -> re.Pattern[str] | None:
 def mask_bytes(data: bytes, secrets: Iterable[str] = ()) -> bytes:
     """`mask` on UTF-8; bytes that are not UTF-8 come through unchanged."""
     return mask(data.decode("utf-8", "surrogateescape"), secrets).encode("utf-8", "surrogateescape")
+
+
+def seam(data: bytes | bytearray, at: int, secrets: Iterable[str] = ()) -> tuple[int, int]:
+    """Where `data` can be cut so that no secret is cut: at `at`, or before and after the secret that lies across it.
+
+    Each part can then be masked by itself. A key of a known format that is longer than `REACH` may be cut all the same.
+    """
+    given = tuple(secret.encode("utf-8", "surrogateescape").decode("latin-1") for secret in secrets)
+    reach = max(REACH, *map(len, given), 0)
+    first = max(0, at - reach)
+    text = data[first : at + reach].decode("latin-1")  # a character for each byte
+    start = end = at - first
+    for pattern in (_any_of(given), _KNOWN, _any_of(given)):  # the one may begin within the other
+        for found in pattern.finditer(text) if pattern else ():
+            if found.start() < end and start < found.end():
+                start, end = min(start, found.start()), max(end, found.end())
+    return first + start, first + end
 
 
 def secret_values(environment: Mapping[str, str]) -> tuple[str, ...]:

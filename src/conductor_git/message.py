@@ -13,7 +13,9 @@ from conductor_git.errors import BadInput, TooLarge
 
 MAX_BODY: Final = 256 * 1024
 MAX_HEADER: Final = 64 * 1024
-COORDINATOR_TYPES: Final = frozenset({"STATE", "RUN_START", "RUN_STOP", "RUN_CRASH", "GATE", "LANDED", "BOUNCED"})
+COORDINATOR_TYPES: Final = frozenset(
+    {"STATE", "RUN_START", "RUN_STOP", "RUN_CRASH", "GATE", "LANDED", "BOUNCED", "UNDONE"}
+)
 """Lifecycle and landing types: nobody but the coordinator posts these."""
 
 LEGACY: Final = "LEGACY-"

@@ -1,12 +1,17 @@
-"""A log file of bounded size for a command of unbounded output."""
+"""A log file of bounded size for a command of unbounded output, without the secrets that it printed."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from conductor_git.errors import StateUnwritable
+from conductor_git.masking import REACH, mask_bytes, seam
+
+_HELD: Final = 256
+"""So many bytes of a line wait for those that follow: the beginning of a known key is told by fewer."""
 
 
 def open_log(path: Path, flags: int) -> int:
@@ -26,17 +31,25 @@ def unwritable(path: Path, failure: OSError) -> StateUnwritable:
 class OutputLog:
     """Keeps the first and the last `limit` / 2 bytes of what is written, and says how many are missing between.
 
-    The head is in the file at once, the tail from the end of the `with` block on; until then it is in memory, where
-    it never takes more than `limit`. A crash costs the tail.
+    `secrets`, and what looks like a key, are masked before they reach the disk, also where two writes or the two ends
+    share one. The head is in the file at once, line by line, the tail from the end of the `with` block on; until then
+    it is in memory, where it takes little more than `limit`. A crash costs what is in memory.
     """
 
-    def __init__(self, path: Path, limit: int) -> None:
+    def __init__(self, path: Path, limit: int, secrets: Sequence[str] = ()) -> None:
         self._path = path
         self._half = limit // 2
+        self._secrets = tuple(secrets)
+        self._has_lines = any("\n" in secret for secret in secrets)
+        longest = max((len(os.fsencode(secret)) for secret in secrets), default=0)
+        self._held = max(_HELD, longest)
+        self._reach = max(REACH, longest)
         self._head_room = self._half
+        self._head = bytearray()
         self._tail = bytearray()
         self._dropped = 0
-        self._fd = open_log(path, os.O_TRUNC)
+        # Not blocking: a pipe of that name that nobody reads would keep us for good.
+        self._fd = open_log(path, os.O_TRUNC | os.O_NONBLOCK)
 
     def __enter__(self) -> Self:
         return self
@@ -48,27 +61,51 @@ class OutputLog:
             os.close(self._fd)
 
     def write(self, data: bytes) -> None:
-        head, tail = data[: self._head_room], data[self._head_room :]
-        self._head_room -= len(head)
-        self._store(head)
-        self._tail += tail
-        if len(self._tail) > 2 * self._half:
-            self._drop()
+        if self._head_room:
+            self._head += data
+            self._store_head()
+        else:
+            self._tail += data
+        if len(self._tail) > 2 * self._half + self._reach:
+            # The bytes before the tail stay until its end: a secret may begin in them.
+            self._drop(len(self._tail) - self._half - self._reach)
+
+    def _store_head(self) -> None:
+        """Store what of the head cannot be a part of a secret any more; what it has no room for is the tail's."""
+        is_full = len(self._head) > self._head_room
+        at = self._head_room if is_full else self._ripe()
+        cut, _ = seam(self._head, at, self._secrets)
+        self._store(self._head[:cut])
+        self._head_room = 0 if is_full else self._head_room - cut
+        del self._head[:cut]
+        if is_full:
+            self._tail, self._head = self._head, self._tail
+
+    def _ripe(self) -> int:
+        """How many bytes of the head can be stored: whole lines, where no secret goes on in the next one."""
+        lines = 0 if self._has_lines else self._head.rfind(b"\n") + 1
+        if self._head[:lines].rstrip()[-6:].lower() == b"bearer":
+            lines = 0
+        return max(lines, len(self._head) - self._held)
 
     def _finish(self) -> None:
-        self._drop()
+        self._store(self._head)
+        too_many = len(self._tail) - self._half
+        if too_many > 0:
+            _, cut = seam(self._tail, too_many, self._secrets)
+            self._drop(cut)
         if self._dropped:
             self._store(b"\n[... %d bytes left out ...]\n" % self._dropped)
-        self._store(bytes(self._tail))
+        self._store(self._tail)
 
-    def _drop(self) -> None:
-        too_many = max(0, len(self._tail) - self._half)
-        self._dropped += too_many
-        del self._tail[:too_many]
+    def _drop(self, count: int) -> None:
+        self._dropped += count
+        del self._tail[:count]
 
-    def _store(self, data: bytes) -> None:
+    def _store(self, data: bytes | bytearray) -> None:
+        left = memoryview(mask_bytes(bytes(data), self._secrets))
         try:
-            while data:
-                data = data[os.write(self._fd, data) :]
+            while left:
+                left = left[os.write(self._fd, left) :]
         except OSError as failure:
             raise unwritable(self._path, failure) from failure

@@ -18,7 +18,7 @@ from typing import IO, Final, NoReturn
 
 from conductor_git.errors import AgentFailed
 from conductor_git.outputlog import OutputLog, open_log
-from conductor_git.processtable import carries, carrying, identify, is_alive, members, wait_gone
+from conductor_git.processtable import carries, carrying, identify, is_alive, members, spares_us, wait_gone
 from conductor_git.run import ProcessId
 
 __all__ = [
@@ -61,7 +61,10 @@ _KILL_SECONDS: Final = 5.0
 _GATE_GRACE: Final = 2.0
 _LOG_LIMIT: Final = 16 * 1024 * 1024
 _LOOK_AGAIN: Final = 0.05
+_LOOKS: Final = 20
 _CHUNK: Final = 65536
+_BETWEEN: Final = '/bin/sh -c -- "$1"; exit $?'
+"""A shell between us and the command: what ends its parent ends that one."""
 
 
 def launch(
@@ -164,19 +167,21 @@ def run_limited(
     environment: Mapping[str, str],
     log: Path,
     seconds: float,
+    secrets: Sequence[str] = (),
     log_limit: int = _LOG_LIMIT,
 ) -> tuple[int | None, float]:
     """Run `sh -c command` for at most `seconds`; returns its exit code (None: out of time) and how long it took.
 
-    Its output goes to `log`, of which the head and the tail are kept within `log_limit` bytes. However it ends,
-    also by an exception of ours, nothing that it started goes on: not its group, not what left the group.
+    A signal is told as shells do, by 128 and its number. We are not the command's parent, so it does not end us when
+    it ends that. Its output goes to `log` without `secrets`, of which the head and the tail are kept within
+    `log_limit` bytes. However it ends, also by an exception of ours, nothing that it started goes on: not its group,
+    not what left the group, but for a chain of processes that each make a session of their own and end at once.
     """
     marker = os.urandom(16).hex()
     began = time.monotonic()
-    with OutputLog(log, log_limit) as output:
-        child = _start(
-            ["/bin/sh", "-c", command], cwd, {**environment, GATE_MARKER: marker}, subprocess.DEVNULL, subprocess.PIPE
-        )
+    with OutputLog(log, log_limit, secrets) as output:
+        shell = ["/bin/sh", "-c", _BETWEEN, "gate", command]
+        child = _start(shell, cwd, {**environment, GATE_MARKER: marker}, subprocess.DEVNULL, subprocess.PIPE)
         with child:
             pipe = child.stdout
             assert pipe is not None, "stdout was asked for as a pipe"
@@ -186,7 +191,7 @@ def run_limited(
             finally:
                 _end_all(child.pid, GATE_MARKER, marker, _GATE_GRACE, None)
             _drain(pipe, output)
-    return exit_code, took
+    return exit_code if exit_code is None or exit_code >= 0 else 128 - exit_code, took
 
 
 def signal_name(exit_code: int) -> str | None:
@@ -262,24 +267,30 @@ def _drain(pipe: IO[bytes], output: OutputLog) -> None:
 def _end_all(pgid: int, marker: str, value: str, grace: float, leader: ProcessId | None) -> tuple[ProcessId, ...]:
     ended: set[ProcessId] = set()
     if _is_ours(pgid, marker, value, leader):
-        ended |= _end(lambda: members(pgid), grace)
+        ended |= _end(lambda: members(pgid), grace, pgid)
     ended |= _end(lambda: carrying(marker, value), grace)
     return tuple(sorted((process for process in ended if not is_alive(process)), key=attrgetter("pid")))
 
 
-def _end(find: Callable[[], set[ProcessId]], grace: float) -> set[ProcessId]:
+def _end(find: Callable[[], set[ProcessId]], grace: float, pgid: int | None = None) -> set[ProcessId]:
     # A stopped process gets TERM only once it goes on.
     asked = _signal_until_gone(find, (SIGTERM, SIGCONT), grace)
-    return asked | _signal_until_gone(find, (SIGKILL,), _KILL_SECONDS)
+    return asked | _signal_until_gone(find, (SIGKILL,), _KILL_SECONDS, pgid)
 
 
 def _signal_until_gone(
-    find: Callable[[], set[ProcessId]], signals: Sequence[Signals], seconds: float
+    find: Callable[[], set[ProcessId]], signals: Sequence[Signals], seconds: float, pgid: int | None = None
 ) -> set[ProcessId]:
-    """Signal what `find` finds, each process once, until it finds nothing or time is up: children come late."""
+    """Signal what `find` finds, each process once, until it finds nothing or time is up: children come late.
+
+    The group `pgid` gets the signals as a whole besides: one of its processes that starts another and ends, over and
+    over, is never met by itself.
+    """
     deadline = time.monotonic() + seconds
     signalled: set[ProcessId] = set()
     while left := find():
+        if pgid is not None:
+            _send_to_group(pgid, signals)
         for process in left - signalled:
             _send(process, signals)
         signalled |= left
@@ -297,6 +308,15 @@ def _send(process: ProcessId, signals: Sequence[Signals]) -> None:
                 return
 
 
+def _send_to_group(pgid: int, signals: Sequence[Signals]) -> None:
+    """Never to a group that we, or whoever launched us, are in."""
+    for signal in signals if spares_us(pgid) else ():
+        try:
+            os.killpg(pgid, signal)
+        except (ProcessLookupError, PermissionError):
+            return
+
+
 def _is_ours(pgid: int, marker: str, value: str, leader: ProcessId | None) -> bool:
     import psutil
 
@@ -308,4 +328,9 @@ def _is_ours(pgid: int, marker: str, value: str, leader: ProcessId | None) -> bo
             return True
     except (psutil.Error, ValueError):
         pass
-    return any(carries(member.pid, marker, value) for member in members(pgid))
+    for _ in range(_LOOKS):  # a member may be gone before it was looked at, and another have come
+        if not (found := members(pgid)):
+            return False
+        if any(carries(member.pid, marker, value) for member in found):
+            return True
+    return False

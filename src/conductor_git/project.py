@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from conductor_git.bus.current import CurrentBus
 from conductor_git.errors import NotARepository, NotFound, UnbornRepository
-from conductor_git.gitcmd import Git
+from conductor_git.gitcmd import Git, require_recent
 from conductor_git.layout import Layout
 from conductor_git.names import CommitId
 from conductor_git.store.files import FileRuns
+
+_ANSWERS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ def open_project(start: Path) -> Project:
     )
     if asked.code:
         raise _unusable(start, asked.err.decode("utf-8", "replace").strip().removeprefix("fatal: "))
+    if len(asked.lines) != _ANSWERS:
+        require_recent()  # before 2.31 git prints what it does not know
     common, git_dir, is_bare = asked.lines
     if is_bare == "true":
         raise NotARepository(

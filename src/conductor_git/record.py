@@ -72,6 +72,7 @@ def to_tree(run: Run) -> dict[str, Any]:
         "attempts": [_attempt_tree(attempt) for attempt in run.attempts],
         "landing": None if run.landing is None else _landing_tree(run.landing),
         "undo": None if run.undo is None else _landing_tree(run.undo),
+        "join": None if run.join is None else _landing_tree(run.join),
     }
 
 
@@ -255,6 +256,7 @@ def from_tree(tree: object) -> Run:
         attempts=fields.each("attempts", _attempt),
         landing=fields.part("landing", _landing),
         undo=fields.part("undo", _landing),
+        join=fields.part("join", _landing),
     )
 
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from conductor_git.errors import BadInput
-from conductor_git.names import CommitId
+from conductor_git.errors import BadInput, TooLarge
+from conductor_git.names import CommitId, readable
 from conductor_git.record import BadField, Fields, format_time
 
 VERSION: Final = 1
 _COMMENT: Final = re.compile(r"(?P<path>.+?):(?P<line>[0-9]{1,9}):(?P<body>.+)", re.DOTALL)
 _LONGEST_NAME: Final = 100
+MOST_COMMENTS: Final = 1000
+MOST_TEXT: Final = 256 * 1024
+"""Bytes of all texts of a review together; who has more to say attaches a file to a message."""
 
 
 class Verdict(StrEnum):
@@ -120,7 +123,38 @@ def is_same_reviewer(one: str, other: str) -> bool:
 
 
 def _person(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    # Folding case can undo the normal form (`ŉ`), so it is taken again.
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    return " ".join(unicodedata.normalize("NFKC", folded).split())
+
+
+def is_outdated(review: Review, head: str | None) -> bool:
+    """Said of another commit than `head`, the one handed in last; nothing is while none was."""
+    return head is not None and review.commit != head
+
+
+def ready(text: str) -> str:
+    """`text` as a record, a message and a prompt can all hold it; `BadInput` for a NUL byte, which none of them can."""
+    if "\0" in text:
+        raise BadInput("the text of a review holds no NUL byte", hint="conductor-git request-changes --help")
+    return readable(text)
+
+
+def require_bounded(body: str, comments: Collection[LineComment]) -> None:
+    """`TooLarge` for more than anybody reads: 1000 comments, or 256 KiB of text in all."""
+    if len(comments) > MOST_COMMENTS:
+        raise TooLarge(
+            f"a review holds at most {MOST_COMMENTS} comments, and this one has {len(comments)}",
+            hint="conductor-git request-changes --help",
+            limit=MOST_COMMENTS,
+        )
+    size = len(body.encode()) + sum(len(comment.body.encode()) + len(comment.path.encode()) for comment in comments)
+    if size > MOST_TEXT:
+        raise TooLarge(
+            f"a review holds at most {MOST_TEXT} bytes of text, and this one has {size}",
+            hint="conductor-git bus post --attach PATH",
+            limit=MOST_TEXT,
+        )
 
 
 def parse_reviewer(text: str) -> str:
@@ -134,7 +168,7 @@ def parse_reviewer(text: str) -> str:
     return name
 
 
-def parse_comment(text: str) -> LineComment:
+def parse_comment(text: str, side: Side = Side.NEW) -> LineComment:
     """The `PATH:LINE:TEXT` of `--comment`; the first `:LINE:` counts, so that a text may hold colons (`BadInput`)."""
     found = _COMMENT.fullmatch(text)
     if found is None or int(found["line"]) < 1 or not found["body"].strip():
@@ -143,13 +177,13 @@ def parse_comment(text: str) -> LineComment:
             hint="--comment 'src/login.py:42:this never ends'",
             comment=text[:200],
         )
-    return LineComment(_inside(found["path"]), int(found["line"]), found["body"].strip())
+    return LineComment(_inside(found["path"]), int(found["line"]), found["body"].strip(), side)
 
 
 def _inside(path: str) -> str:
     """`path` as git names it, relative to the top of the repository."""
     parts = [part for part in path.split("/") if part != "."]
-    if not all(parts) or ".." in parts or not parts or "\0" in path:
+    if not all(parts) or ".." in parts or not parts or {"\0", "\n"} & set(path):
         raise BadInput(
             f"{path[:200]!r} is not a path in the repository, from its top",
             hint="--comment 'src/login.py:42:this never ends'",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from shlex import quote
 from typing import Final
 
 from conductor_git.errors import IllegalTransition
@@ -214,6 +215,8 @@ class Run:
     landing: Landing | None = None
     undo: Landing | None = None
     """The landing that took this one back, or is about to; its `merge_commit` is the reverting commit."""
+    join: Landing | None = None
+    """The last time that what a remote had gained was joined to the target, for the push after this landing."""
 
     @property
     def branch_ref(self) -> str:
@@ -241,6 +244,8 @@ NEXT_COMMAND: Final[Mapping[State, str]] = {
 
 
 def next_command(run: Run) -> str:
+    if run.review_of is not None and run.state is State.WORKING:
+        return f"cd {quote(run.worktree)} && conductor-git approve {run.review_of}"
     return NEXT_COMMAND[run.state].format(task=run.task_id)
 
 

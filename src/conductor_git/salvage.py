@@ -5,20 +5,23 @@ from __future__ import annotations
 import os
 import shlex
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from conductor_git import kept_index
 from conductor_git.errors import UnsafePath
 from conductor_git.gitcmd import Git
 from conductor_git.integration import looking_at
+from conductor_git.kept_index import SUBMODULE, Entry, State
 from conductor_git.layout import OWN_FILES, SALVAGE_REFS, Layout
 from conductor_git.names import CommitId, TaskId
-from conductor_git.worktree import registered_git_dir
+from conductor_git.salvaged import TIME_FORMAT, Note, message, subject
+from conductor_git.worktree import registered_git_dir, under_way
 
-_LINK: Final = "120000"
-_SUBMODULE: Final = "160000"
+LINK: Final = "120000"
 IGNORED_FILE_BYTES: Final = 1024 * 1024
 IGNORED_TOTAL_BYTES: Final = 64 * 1024 * 1024
 """Ignored files over these limits (build output, installed dependencies) are listed, not kept."""
@@ -33,7 +36,7 @@ class Salvage:
     left_out: tuple[str, ...] = ()
 
 
-def salvage(
+def salvage(  # noqa: PLR0913 - what, where, and how, the latter by name
     integration: Git,
     git: Git,
     layout: Layout,
@@ -41,15 +44,18 @@ def salvage(
     path: Path,
     *,
     at: datetime,
+    why: str = "",
+    home: CommitId | None = None,
     keep_head: bool = False,
     half_removed: bool = False,
 ) -> Salvage | None:
     """Keep every file of the worktree at `path` that its HEAD does not hold; None where there is nothing to keep.
 
     What git sees as changed, untracked or ignored is stored raw (no filter, no line-ending rule), symbolic links as
-    links, modes as git knows them; a detached HEAD is kept too, and any HEAD with `keep_head`. The ref is durable when
-    this returns. With `half_removed`, files that are missing were taken by the removal itself, after a salvage of
-    theirs, and do not count. A repository inside the worktree cannot be kept this way and refuses the removal.
+    links, modes as git knows them; the index as it is, and a merge that is under way; a detached HEAD is kept too
+    unless it is at `home`, and any HEAD with `keep_head`. The ref is durable when this returns, and its message says
+    `why`. With `half_removed`, files that are missing were taken by the removal itself, after a salvage of theirs, and
+    do not count. A repository inside the worktree cannot be kept this way and refuses the removal.
     """
     git_dir = registered_git_dir(layout, path)
     if git_dir is None:
@@ -57,14 +63,35 @@ def salvage(
     named = (git_dir / "HEAD").read_text().strip()
     head = CommitId(git.run("rev-parse", "--verify", "--end-of-options", named.removeprefix("ref: ")).text)
     with looking_at(integration, path, git_dir / "index") as looking:
-        gone, kept, left_out = _select(looking, layout, path, head)
+        index = looking.index.read_bytes() if looking.index and looking.index.is_file() else b""
+        listed = kept_index.entries(looking)
+        gone, kept, left_out = _select(looking, layout, path, head, listed)
         gone = [] if half_removed else gone
         staged = _staged_tree(looking)
         before = looking.run("rev-parse", f"{head}^{{tree}}").text
-        if not gone and not kept and staged in (before, "") and named.startswith("ref: ") and not keep_head:
+        if not gone and not kept and staged in (before, "") and _is_home(named, home) and not keep_head:
             return Salvage("", head, left_out) if left_out else None
         tree = _tree(looking, path, head, gone, kept)
-    return _keep(integration, git, task_id, tree, staged if staged != before else "", head, left_out, at)
+        state = State(
+            None if kept_index.is_plain(listed) else index,
+            _same_in_store(looking, head, tree, kept),
+            kept_index.merging_in(git_dir),
+        )
+        held = kept_index.keep(looking, f"{subject(task_id)}: state", listed, state)
+    note = Note(
+        why=why,
+        head=named.removeprefix("ref: ") if named.startswith("ref: ") else "detached",
+        under_way=under_way(git_dir),
+        is_rest=half_removed,
+        state=held,
+        left_out=left_out,
+    )
+    return _keep(integration, git, task_id, tree, staged if staged != before else "", head, note, at)
+
+
+def _is_home(named: str, home: CommitId | None) -> bool:
+    """HEAD, as its file says it, is on a branch or at the commit that a detached worktree was made for."""
+    return named.startswith("ref: ") or named == home
 
 
 def _staged_tree(looking: Git) -> str:
@@ -78,16 +105,19 @@ def _staged_tree(looking: Git) -> str:
     return looking.run("write-tree", ok=(0, 128)).text
 
 
-def _select(looking: Git, layout: Layout, root: Path, head: CommitId) -> tuple[list[str], list[str], tuple[str, ...]]:
+def _select(
+    looking: Git, layout: Layout, root: Path, head: CommitId, listed: Sequence[Entry]
+) -> tuple[list[str], list[str], tuple[str, ...]]:
     """The paths of `head` that are gone, the paths to keep from the disk, and those too large to keep."""
-    modules = _submodules_with_all_in_sight(looking, root)
+    modules = _submodules_with_all_in_sight(looking, root, listed)
     changed = looking.run("diff-index", "--name-only", "-z", "--no-ext-diff", "--ignore-submodules=dirty", head).fields
     exclude = f"--exclude-from={layout.common_dir / 'info' / 'exclude'}"
     untracked = looking.run("ls-files", "-z", "--others", "--exclude-standard", exclude).fields
     ignored = looking.run("ls-files", "-z", "--others", "--ignored", "--exclude-standard", exclude).fields
     _refuse_repositories(root, [*modules, *changed, *untracked, *ignored])
     gone = [path for path in changed if not os.path.lexists(root / path)]
-    kept = [*untracked, *(path for path in changed if os.path.lexists(root / path))]
+    # A file that was taken out of the index only is in both lists.
+    kept = list(dict.fromkeys([*untracked, *(path for path in changed if os.path.lexists(root / path))]))
     total, left_out = 0, list[str]()
     for path in ignored:
         if path in OWN_FILES:
@@ -98,24 +128,17 @@ def _select(looking: Git, layout: Layout, root: Path, head: CommitId) -> tuple[l
     return gone, kept, tuple(left_out)
 
 
-def _submodules_with_all_in_sight(looking: Git, root: Path) -> list[str]:
+def _submodules_with_all_in_sight(looking: Git, root: Path, listed: Sequence[Entry]) -> list[str]:
     """Undo in the private index what keeps git from looking at a file that is there; returns the submodules.
 
     `--assume-unchanged` and `--skip-worktree` would hide a change from the salvage, and the removal drops it all the
     same. What a sparse checkout left out is not on the disk and stays out.
     """
-    skipped, modules = [], []
-    for entry in looking.run("ls-files", "-z", "-v", "--stage").fields:
-        facts, _, path = entry.partition("\t")
-        tag, mode, *_ = facts.split(" ")
-        if mode == _SUBMODULE:
-            modules.append(path)
-        if tag in "Ss" and os.path.lexists(root / path):
-            skipped.append(f"{path}\0")
+    skipped = [f"{entry.path}\0" for entry in listed if entry.tag in "Ss" and os.path.lexists(root / entry.path)]
     stdin = "".join(skipped).encode("utf-8", "surrogateescape")
     looking.run("update-index", "--no-skip-worktree", "-z", "--stdin", stdin=stdin)
     looking.run("update-index", "-q", "--really-refresh", ok=(0, 1))
-    return modules
+    return [entry.path for entry in listed if entry.mode == SUBMODULE]
 
 
 def _refuse_repositories(root: Path, paths: list[str]) -> None:
@@ -131,7 +154,7 @@ def _refuse_repositories(root: Path, paths: list[str]) -> None:
 def _tree(looking: Git, root: Path, head: CommitId, gone: list[str], kept: list[str]) -> str:
     """The tree of `head` without `gone` and with the `kept` paths as they are on the disk."""
     modes = {path: mode for path in kept if (mode := _mode(root / path))}
-    ids = _blobs(looking, root, [path for path, mode in modes.items() if mode != _LINK])
+    ids = _blobs(looking, root, [path for path, mode in modes.items() if mode != LINK])
     lines = [f"0 {'0' * len(head)}\t{path}\0" for path in gone]
     for path, mode in modes.items():
         lines.append(f"{mode} {ids.get(path) or _link_blob(looking, root / path)}\t{path}\0")
@@ -148,7 +171,7 @@ def _mode(file: Path) -> str:
     """The file's mode as git writes it; empty for sockets, pipes and devices, which hold no bytes."""
     mode = file.lstat().st_mode
     if stat.S_ISLNK(mode):
-        return _LINK
+        return LINK
     if stat.S_ISREG(mode):
         return "100755" if mode & stat.S_IXUSR else "100644"
     return ""
@@ -170,28 +193,28 @@ def _link_blob(looking: Git, link: Path) -> str:
     return looking.run("hash-object", "-w", "--no-filters", "--stdin", stdin=os.fsencode(link.readlink())).text
 
 
+def _same_in_store(looking: Git, head: CommitId, tree: str, kept: list[str]) -> tuple[str, ...]:
+    """Those of `kept` whose bytes `head` has too: git calls them changed, as a filter would have written others."""
+    changed = set(looking.run("diff-tree", "-r", "-z", "--name-only", "--no-renames", head, tree).fields)
+    return tuple(path for path in kept if path not in changed)
+
+
 def _keep(
-    integration: Git,
-    git: Git,
-    task_id: TaskId,
-    tree: str,
-    staged: str,
-    head: str,
-    left_out: tuple[str, ...],
-    at: datetime,
+    integration: Git, git: Git, task_id: TaskId, tree: str, staged: str, head: CommitId, note: Note, at: datetime
 ) -> Salvage:
-    parents = [head] if head else []
-    subject = f"salvage of {task_id}"
+    index = None
     if staged:
-        parents.append(integration.run("commit-tree", *_parents(parents), "-m", f"{subject}: index", staged).text)
-    listing = "".join(f"\nnot kept: {path}" for path in left_out)
-    commit = integration.run("commit-tree", *_parents(parents), "-F", "-", tree, stdin=f"{subject}\n{listing}".encode())
-    return replace(keep_commit(git, task_id, CommitId(commit.text), at=at), left_out=left_out)
+        words = ("-p", head, "-m", f"{subject(task_id)}: index")
+        index = CommitId(integration.run("commit-tree", *words, staged).text)
+    note = replace(note, index=index)
+    parents = [head, *filter(None, (note.index, note.state))]
+    commit = integration.run("commit-tree", *_parents(parents), "-F", "-", tree, stdin=message(task_id, note))
+    return replace(keep_commit(git, task_id, CommitId(commit.text), at=at), left_out=note.left_out)
 
 
 def keep_commit(git: Git, task_id: TaskId, commit: CommitId, *, at: datetime) -> Salvage:
     """A salvage ref on `commit` itself, for a branch that is about to leave it."""
-    ref = f"{SALVAGE_REFS}{task_id}/{at.strftime('%Y%m%dT%H%M%S%fZ')}"
+    ref = f"{SALVAGE_REFS}{task_id}/{at.strftime(TIME_FORMAT)}"
     git.run("update-ref", ref, commit, "")
     return Salvage(ref, commit)
 
@@ -210,5 +233,5 @@ def keep_head_of_gone(git: Git, layout: Layout, task_id: TaskId, path: Path, *, 
     return keep_commit(git, task_id, CommitId(head), at=at)
 
 
-def _parents(commits: list[str]) -> list[str]:
+def _parents(commits: Sequence[str]) -> list[str]:
     return [part for commit in commits for part in ("-p", commit)]

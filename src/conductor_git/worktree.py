@@ -136,13 +136,30 @@ def add(git: Git, layout: Layout, path: Path, *, branch: str, commit: CommitId, 
     """Make a worktree of `branch` at `path`, its files written; `GitFailed` leaves what the caller must undo.
 
     The registration is serialised with our other spawns; the checkout, which takes the time, is not. `--no-track`
-    writes nothing to the shared config.
+    writes nothing to the shared config. The filters of the shared config run: `configguard.require_agreed` comes first.
     """
     durable.make_directory(path.parent)
     how = ("--no-track", "-b", branch, str(path), commit) if new_branch else (str(path), branch)
     with durable.lock(layout.worktree_lock, seconds=60, purpose="git worktree add"):
         git.run("worktree", "add", "--quiet", "--no-checkout", *how)
-    replace(git, cwd=path, git_dir=None).run("reset", "--hard", "--quiet", "--no-recurse-submodules")
+    replace(git, cwd=path, git_dir=None, transports=True).run("reset", "--hard", "--quiet", "--no-recurse-submodules")
+
+
+def add_read_only(git: Git, layout: Layout, path: Path, *, commit: CommitId) -> None:
+    """As `add`, without a branch: HEAD is detached at `commit`, and no tracked file may be written.
+
+    The modes stop accidents, not root or a `chmod`; directories can be written, for what tests and builds make.
+    """
+    durable.make_directory(path.parent)
+    with durable.lock(layout.worktree_lock, seconds=60, purpose="git worktree add"):
+        git.run("worktree", "add", "--quiet", "--no-checkout", "--detach", str(path), commit)
+    inside = replace(git, cwd=path, git_dir=None, transports=True)
+    inside.run("reset", "--hard", "--quiet", "--no-recurse-submodules")
+    for name in inside.run("ls-files", "-z").fields:
+        file = path / name
+        if file.is_file() and not file.is_symlink():
+            file.chmod(file.stat().st_mode & ~0o222)
+    inside.run("update-index", "-q", "--refresh", ok=(0, 1))  # a mode that changed would make git read the file again
 
 
 def exclude_own_files(layout: Layout) -> None:

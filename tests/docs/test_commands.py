@@ -11,6 +11,7 @@ import pytest
 from typer.main import get_command
 
 from conductor_git.cli.commands import ALIASES, TABLE, app
+from conductor_git.cli.hot import PLUMBING
 from conductor_git.cli.hot import TABLE as PLAIN
 from tests.docs.blocks import TOP, pages
 from tests.docs.command_tree import Command, commands, page
@@ -97,7 +98,7 @@ def test_every_command_has_its_place_in_the_help() -> None:
     assert listed == {command.words[0] for command in COMMANDS.values()}
 
 
-@pytest.mark.parametrize("words", PLAIN, ids=" ".join)
+@pytest.mark.parametrize("words", [words for words in PLAIN if words not in PLUMBING], ids=" ".join)
 def test_a_command_in_plain_form_takes_the_options_of_the_ordinary_one(words: tuple[str, ...]) -> None:
     """`status` in plain form and by Typer are one command with one set of options."""
     ordinary = {name for option in COMMANDS[words].options for name in option.names}

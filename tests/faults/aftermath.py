@@ -7,12 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from conductor_git.landing.gates import TREE_VARIABLE
+from conductor_git.processtable import carrying
 from conductor_git.project import Project
 from conductor_git.run import Event, Run, State
 from tests import kit
 from tests.faults.scenes import BRANCH, DELETED, TASK, WORK, Stage
 
 _OWN_LOCKS: Final = ("conductor/locks/", "run-info.yaml.lock")
+_GATES: Final = "conductor/gates/"
+"""What lies there is ours alone, and every use of it begins by putting it right."""
 _PROBE_BYTES: Final = 4
 """Python tries its TMPDIR with such a file before it uses it; a kill in between leaves that file, which is not ours."""
 
@@ -22,20 +26,24 @@ def findings(stage: Stage, before: kit.Snapshot) -> list[str]:
     project = stage.project
     run = stage.run()
     return [
-        *_unlocked(project),
-        *_no_leftovers(stage, project),
-        *_no_lost_commit(stage),
+        *in_order(stage),
         *_registered(stage, run),
         *_told(project, run),
         *_same_checkout(stage, before, run),
     ]
 
 
+def in_order(stage: Stage) -> list[str]:
+    """What must not be there whatever the tasks were: locks, leftovers, lost commits."""
+    return [*_unlocked(stage.project), *_no_leftovers(stage, stage.project), *_no_lost_commit(stage)]
+
+
 def _unlocked(project: Project) -> Iterator[str]:
     common = project.layout.common_dir
     for file in [*common.rglob("*.lock"), *common.glob("packed-refs.new")]:
         name = str(file.relative_to(common))
-        if not name.startswith(_OWN_LOCKS[0]) and not name.endswith(_OWN_LOCKS[1]) and "quarantine/" not in name:
+        own = name.startswith((_OWN_LOCKS[0], _GATES)) or name.endswith(_OWN_LOCKS[1])
+        if not own and "quarantine/" not in name:
             yield f"a lock is left: {name}"
 
 
@@ -45,8 +53,8 @@ def _no_leftovers(stage: Stage, project: Project) -> Iterator[str]:
     yield from (f"a temporary file is left: {file}" for file in stage.root.rglob(".*.tmp"))
     yield from (f"a landing left {file}" for file in layout.state_dir.glob("landings/*/index*"))
     yield from (f"a landing left {file}" for file in layout.state_dir.glob("landings/*/held"))
-    yield from (f"a gate's tree is left: {tree}" for tree in layout.gates.glob("*"))
-    yield from (f"a gate's registration is left: {tree}" for tree in layout.integration.glob("worktrees/*"))
+    for tree in layout.gates.glob("*"):
+        yield from (f"a gate still runs: {process}" for process in carrying(TREE_VARIABLE, str(tree)))
     for file in stage.temporary.rglob("*"):
         if file.is_dir() or file.stat().st_size > _PROBE_BYTES:
             yield f"TMPDIR still has {file}"

@@ -46,7 +46,7 @@ class Stage:
     @property
     def environment(self) -> dict[str, str]:
         """Where commands put what is not the project's: temporary files, and the gates that were agreed to."""
-        return {"TMPDIR": str(self.temporary), "XDG_CONFIG_HOME": str(self.root / "config")}
+        return {"TMPDIR": str(self.temporary), "XDG_STATE_HOME": str(self.root / "state")}
 
     @property
     def project(self) -> Project:

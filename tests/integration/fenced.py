@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Final
 
 from conductor_git import fence
+from conductor_git.names import RunId
+from conductor_git.project import open_project
+from conductor_git.runner.environment import agent_environment
+from conductor_git.workflow import hooks
 from tests import kit
+from tests.kit import tasks
 
 MINE: Final = "worker/fix-login"
 
@@ -54,6 +59,39 @@ class Worker:
 
     def branch(self) -> str:
         return kit.git(self.worktree, "symbolic-ref", "HEAD")
+
+    @property
+    def origin(self) -> Path:
+        return self.main_checkout.parent / "origin.git"
+
+    def everything(self) -> tuple[str, str, str]:
+        """What a refusal must leave as it was: all refs here and of `origin`, and where HEAD is."""
+        theirs = kit.git(self.origin, "for-each-ref", "--format=%(refname) %(objectname)")
+        return self.refs(), theirs, self.branch()
+
+
+def spawned(repository: Path) -> Worker:
+    """A worker with the environment of an agent that conductor-git started; the repository has a remote `origin`."""
+    project, worktree = open_project(repository), _tasks(repository)
+    variables = agent_environment(project, tasks.record(repository, "fix-login"), RunId("20260105-090000000000-1-1"))
+    return Worker(repository, worktree, {name: value for name, value in variables.items() if name != "HOME"})
+
+
+def by_hand(repository: Path) -> Worker:
+    """A worker's worktree in which somebody works with nothing in the environment, after `hooks install`."""
+    worktree = _tasks(repository)
+    hooks.install(open_project(repository))
+    return Worker(repository, worktree, {})
+
+
+def _tasks(repository: Path) -> Path:
+    origin = repository.parent / "origin.git"
+    kit.git(repository, "clone", "--quiet", "--bare", ".", str(origin))
+    kit.git(repository, "remote", "add", "origin", str(origin))
+    kit.git(repository, "fetch", "--quiet", "origin")
+    worktree = tasks.spawn(repository, "fix-login")
+    tasks.spawn(repository, "other")
+    return worktree
 
 
 def fenced(repository: Path, *, original_hooks: Path | None = None) -> Worker:

@@ -38,10 +38,13 @@ def test_every_hook_is_handed_on_with_its_arguments_and_its_input(worker: Worker
     )
     hook = worker.main_checkout / ".git" / "conductor" / "hooks" / name
 
-    done = subprocess.run([hook, "one", "a b"], env=os.environ | worker.variables, input=b"in\n", check=False)
+    environment = os.environ | worker.variables | {"GIT_DIR": str(worker.main_checkout / ".git")}
+    done = subprocess.run(
+        [hook, "one", "a b"], cwd=worker.worktree, env=environment, input=b"in", check=False, timeout=60
+    )
 
     assert done.returncode == 3
-    assert (tmp_path / "seen").read_text() == f"{worker.main_checkout}/.git/hooks/{name}|one|a b|in\n"
+    assert (tmp_path / "seen").read_text() == f"{worker.main_checkout}/.git/hooks/{name}|one|a b|in"
 
 
 def test_hooks_that_a_relative_hooks_path_names_run_too(repository: Path) -> None:
@@ -139,7 +142,7 @@ def test_the_projects_prepare_commit_msg_runs_after_the_trailer(worker: Worker) 
 
 def test_what_is_materialised_is_complete_executable_and_untouched_the_second_time(tmp_path: Path) -> None:
     hooks = fence.materialise(tmp_path / "state" / "hooks")
-    names = {*fence.OWN_HOOKS, *fence.CHAINED_HOOKS, fence.CONFIG_NAME}
+    names = {*fence.SOURCED, *fence.OWN_HOOKS, *fence.CHAINED_HOOKS, fence.CONFIG_NAME}
     first = {path.name: path.stat().st_ino for path in hooks.iterdir()}
 
     assert first.keys() == names

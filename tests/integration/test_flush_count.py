@@ -51,5 +51,6 @@ def test_a_message_is_flushed_once(repository: Path) -> None:
 @pytest.mark.parametrize("words", [["heartbeat"], ["ctx"], ["status"], ["show", "prices"]])
 def test_a_beat_and_a_look_wait_for_no_disk(repository: Path, words: list[str]) -> None:
     place = tasks.spawn(repository, "prices")
+    kit.conductor("diff", "prices", cwd=repository)  # makes the integration repository
 
     assert flushes(repository.parent, place, *words) == {}

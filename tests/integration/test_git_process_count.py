@@ -67,10 +67,26 @@ def test_merge_runs_two_more_to_bring_a_checkout_of_the_target_forward(repositor
 def test_status_runs_five_git_commands_however_many_tasks_there_are(repository: Path, count: int) -> None:
     for number in range(count):
         tasks.commit(tasks.spawn(repository, f"prices-{number}"), {f"src/new{number}.py": "NEW = 1\n"})
+    kit.conductor("status", cwd=repository)  # works out what collides, which is known until a branch moves
 
     called = subcommands(repository, "status")
 
     assert called == ["rev-parse", "for-each-ref", "merge-base", "rev-list", "diff-tree"]
+
+
+STATUS = ["rev-parse", "for-each-ref", "merge-base", "rev-list", "diff-tree"]
+
+
+def test_show_asks_no_more_than_status_and_what_is_uncommitted_where_somebody_may_hand_in(repository: Path) -> None:
+    place = tasks.spawn(repository, "prices")
+    tasks.commit(place, WORK)
+    kit.conductor("diff", "prices", cwd=repository)  # makes the integration repository
+
+    assert subcommands(repository, "show", "prices") == [*STATUS, "ls-files", "diff-index"]
+
+    tasks.hand_in(repository, "prices")
+
+    assert subcommands(repository, "show", "prices") == STATUS
 
 
 def test_diff_runs_five_git_commands(repository: Path) -> None:

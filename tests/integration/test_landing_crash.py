@@ -27,6 +27,8 @@ STEPS = {
     "the branch is deleted": "update-ref --no-deref -d",
 }
 
+LANDING = "$(ps -o ppid= -p $PPID)"
+"""Who runs the gate: its parent is a shell between the two."""
 KILLS = {"before": {"before": f"{KILL_CALLER}; exit 1"}, "after": {"after": KILL_CALLER}}
 
 
@@ -115,11 +117,15 @@ def require_whole(repository: Path, unfinished: kit.Snapshot) -> None:
     assert kit.git(repository, "fsck", "--no-dangling", "--no-progress") == ""
     assert locks_of_git(repository) == []
     assert journal(repository) == []
-    assert not (Layout(repository / ".git").gates / "prices").exists()
+    assert carrying("CONDUCTOR_GATE_TREE", gate_tree(repository)) == set()
     assert kit.git(repository, "for-each-ref", "refs/heads/", "--format=%(refname)").splitlines() in (
         ["refs/heads/main"],
         ["refs/heads/main", "refs/heads/worker/prices"],
     )
+
+
+def gate_tree(repository: Path) -> str:
+    return str(Layout(repository / ".git").gate_tree("main"))
 
 
 def locks_of_git(repository: Path) -> list[Path]:
@@ -145,7 +151,7 @@ def require_landed(repository: Path) -> None:
 
 
 def test_a_landing_killed_in_a_gate_is_taken_back_and_can_be_landed(repository: Path) -> None:
-    tasks.commit(repository, {".conductor.yaml": "gates:\n  - name: kill\n    run: kill -KILL $PPID\n"})
+    tasks.commit(repository, {".conductor.yaml": f"gates:\n  - name: kill\n    run: kill -KILL {LANDING}\n"})
     tasks.approved(repository, "prices", {"src/prices.py": NEW})
     before = kit.snapshot(repository)
 
@@ -155,7 +161,7 @@ def test_a_landing_killed_in_a_gate_is_taken_back_and_can_be_landed(repository: 
     assert kit.snapshot(repository) == before
     assert tasks.record(repository, "prices").state == "APPROVED"
     assert journal(repository) == []
-    assert not (Layout(repository / ".git").gates / "prices").exists()
+    assert carrying("CONDUCTOR_GATE_TREE", gate_tree(repository)) == set()
     assert kit.git(repository, "worktree", "list").count("\n") == 1
 
 
@@ -165,7 +171,7 @@ def test_recovery_ends_the_gate_that_a_killed_landing_left_running(repository: P
     tasks.commit(repository, {".conductor.yaml": f"gates:\n  - name: wait\n    run: cat {pipe}\n"})
     assert kit.conductor("config", "trust", "--yes", cwd=repository).code == 0
     tasks.approved(repository, "prices", {"src/new.py": "NEW = 1\n"})
-    tree = str(Layout(repository / ".git").gates / "prices")
+    tree = gate_tree(repository)
     with subprocess.Popen(["conductor-git", "merge", "prices"], cwd=repository, stderr=subprocess.DEVNULL) as landing:
         kit.until(lambda: carrying("CONDUCTOR_GATE_TREE", tree))
         landing.kill()
@@ -178,7 +184,7 @@ def test_recovery_ends_the_gate_that_a_killed_landing_left_running(repository: P
 
 def test_an_interrupt_in_a_gate_ends_with_130_and_leaves_nothing_behind(repository: Path) -> None:
     tasks.commit(
-        repository, {".conductor.yaml": "gates:\n  - name: stop\n    run: kill -INT $PPID; cat /dev/zero >&-\n"}
+        repository, {".conductor.yaml": f"gates:\n  - name: stop\n    run: kill -INT {LANDING}; cat /dev/zero >&-\n"}
     )
     tasks.approved(repository, "prices", {"src/prices.py": NEW})
     before = kit.snapshot(repository)

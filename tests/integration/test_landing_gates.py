@@ -73,7 +73,7 @@ def test_the_landed_commit_names_the_gates_that_it_passed(repository: Path) -> N
 
     commit = landed["task"]["merge_commit"]
     shown = kit.git(repository, "show", "-s", "--format=%(trailers:key=Gate,valueonly,separator=%x2C)", commit)
-    assert shown == "lint,test"
+    assert shown == "lint passed,test passed"
     assert [gate["name"] for gate in landed["task"]["landing"]["gates"]] == ["lint", "test"]
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from conductor_git.layout import Layout
 from conductor_git.names import TaskId
+from conductor_git.processtable import carrying
 from tests import kit
 from tests.kit import tasks
 from tests.kit.interposed import KILL_CALLER, interpose
@@ -56,7 +57,8 @@ def hold_up(repository: Path, task_id: str) -> Path:
 
 
 def in_the_gate(repository: Path, task_id: str) -> bool:
-    return (Layout(repository / ".git").gates / task_id / "README.md").exists()
+    tree = str(Layout(repository / ".git").gate_tree("main"))
+    return carrying("CONDUCTOR_TASK_ID", task_id) & carrying("CONDUCTOR_GATE_TREE", tree) != set()
 
 
 def says(told: Path, words: str) -> bool:

@@ -46,10 +46,11 @@ def test_a_gate_reads_nothing_of_what_is_typed(tmp_path: Path, environment: dict
         os.close(reader)
 
 
-def test_a_gate_that_a_signal_ended_says_so(tmp_path: Path, environment: dict[str, str]) -> None:
-    code, _ = run_limited("kill -9 $$", cwd=tmp_path, environment=environment, log=tmp_path / "log", seconds=60)
+@pytest.mark.parametrize("script", ["kill -9 $$", "kill -9 $PPID; exec sleep 600"], ids=["itself", "its parent"])
+def test_a_gate_that_a_signal_ended_says_so(tmp_path: Path, environment: dict[str, str], script: str) -> None:
+    code, _ = run_limited(script, cwd=tmp_path, environment=environment, log=tmp_path / "log", seconds=60)
 
-    assert code == -9
+    assert code == 128 + 9
 
 
 def test_a_gate_out_of_time_is_ended_with_all_it_started(tmp_path: Path, environment: dict[str, str]) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tests import kit
 
-_NOT_LOOKED_AT = ("conductor/locks", "conductor/integration.git", "conductor/hooks")
-"""Lock files are never removed, and the other two are made anew from what is elsewhere."""
+_NOT_LOOKED_AT = ("conductor/locks", "conductor/integration.git", "conductor/hooks", "conductor/foresight")
+"""Lock files are never removed, and the other three are made anew from what is elsewhere."""
 
 
 def traces(repository: Path) -> dict[str, object]:

@@ -7,6 +7,7 @@ from conductor_git.actor import COORDINATOR
 from conductor_git.names import TaskId
 from conductor_git.run import Outcome, Run, Strategy
 from conductor_git.workflow import land
+from conductor_git.workflow.landing.wish import Landed, Wish
 from tests.property import laws
 from tests.property.forecast import Forecast, changed_paths, foresee, in_the_way
 from tests.property.model import Task
@@ -18,9 +19,9 @@ class LandingSession(Session):
 
     def merge(self, task_id: TaskId, strategy: str, *, cleanup: bool, dry_run: bool) -> None:
         task = self.tasks.get(task_id)
-        wish = land.Wish(Strategy(strategy), cleanup=cleanup, dry_run=dry_run)
+        wish = Wish(Strategy(strategy), cleanup=cleanup, dry_run=dry_run)
 
-        def command() -> land.Landed:
+        def command() -> Landed:
             return land.land(self.world.project, task_id, by=COORDINATOR, at=self.world.now, wish=wish)
 
         if task is None or task.state != "APPROVED":

@@ -149,7 +149,7 @@ def _nothing_left_over(world: World) -> None:
     assert [path for path in _files(layout.integration, "objects") if path.endswith((".lock", ".tmp"))] == []
     assert [path for path in _files(layout.state_dir, "integration.git") if path.endswith(".tmp")] == []
     assert not (world.common / "MERGE_HEAD").exists()
-    for place in (layout.journal, layout.gates, layout.quarantine):
+    for place in (layout.journal, layout.quarantine):
         assert not place.exists() or list(place.iterdir()) == [], place
 
 

@@ -18,7 +18,7 @@ from conductor_git.project import Project, open_project
 from tests import kit
 from tests.property.model import Task
 
-_NOT_STATE: Final = ("locks", "journal", "integration.git", "landings", "gates")
+_NOT_STATE: Final = ("locks", "journal", "integration.git", "landings", "gates", "git-config.json", "hooks", "foresight")
 """Parts of the state directory that say nothing about a task: locks, scratch space, what is made again."""
 
 _UNDER_WAY: Final = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply", "index.lock")

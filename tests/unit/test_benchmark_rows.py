@@ -65,3 +65,11 @@ def test_a_failure_stands_where_a_ratio_would_have_been_reached() -> None:
 
     assert row.is_reached is False
     assert cells(row)[6:] == ("NOT DURABLE", "0 flushes")
+
+
+def test_a_row_that_may_take_so_much_longer_reaches_its_goal_by_the_difference_in_each_pair() -> None:
+    row = Row("F1", "git update-ref", (0.010, 0.002, 0.020), (0.014, 0.006, 0.024), more_seconds=0.005)
+
+    assert row.is_reached
+    assert cells(row)[5:] == ("≤ 5 ms more", "yes", "")
+    assert Row("F1", "git update-ref", (0.010,), (0.016,), more_seconds=0.005).is_reached is False

@@ -57,6 +57,7 @@ CONTEXTS: Final = st.builds(
     created_at=TIMES.map(lambda time: time.astimezone(UTC)),
     ports=st.none() | st.builds(Ports, base=st.integers(1, 60000), count=st.integers(1, 100)),
     version=st.just(1),
+    review_of=st.none() | st.just(TaskId("fix-login")),
 )
 
 

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conductor_git.gitconfig import Entries, changed, executable, parse, safe_copy
+from conductor_git.gitconfig import (
+    Entries,
+    Pairs,
+    changed,
+    executable,
+    has_worktree_config,
+    obeyed_in_checkouts,
+    parse,
+    safe_copy,
+)
 
 EXECUTABLE = [
     "core.fsmonitor",
@@ -55,8 +64,23 @@ EXECUTABLE = [
     "trailer.sign.cmd",
     "pager.log",
     "browser.x.cmd",
+    "remote.origin.promisor",
+    "remote.origin.partialclonefilter",
+    "extensions.partialclone",
+    "hook.evil.command",
+    "gc.recentobjectshook",
+    "lfs.customtransfer.x.path",
+    "lfs.https://example.org.standalonetransferagent",
 ]
-HARMLESS = ["user.name", "core.autocrlf", "branch.main.remote", "commit.gpgsign", "merge.renames", "core.bare"]
+HARMLESS = [
+    "user.name",
+    "core.autocrlf",
+    "branch.main.remote",
+    "commit.gpgsign",
+    "merge.renames",
+    "core.bare",
+    "submodule.lib.url",
+]
 
 
 @pytest.mark.parametrize("key", EXECUTABLE)
@@ -148,3 +172,38 @@ def test_a_subsection_is_written_as_one(tmp_path: Path) -> None:
     read = ["git", "config", "--file", str(file), "--get"]
     assert subprocess.run([*read, "gpg.ssh.allowedSignersFile"], capture_output=True, check=True).stdout == b"/k\n"
     assert subprocess.run([*read, "core.autocrlf"], capture_output=True, check=True).stdout == b"input\n"
+
+
+def test_only_what_git_obeys_in_a_checkout_keeps_it_from_being_written() -> None:
+    keys = ("alias.x", "core.editor", "core.hookspath", "filter.lfs.process", "remote.origin.url", "core.sshcommand")
+
+    assert obeyed_in_checkouts(keys, ()) == ("filter.lfs.process",)
+    partial = (("remote.origin.promisor", "true"),)
+    assert obeyed_in_checkouts(keys, partial) == ("filter.lfs.process", "remote.origin.url", "core.sshcommand")
+
+
+def test_what_a_worktree_has_besides_counts_once() -> None:
+    entries = Entries((("alias.x", "a"),), elsewhere=(("alias.x", "a"), ("alias.x", "b"), ("alias.x", "b")))
+
+    assert entries.everywhere == (("alias.x", "a"), ("alias.x", "b"))
+    assert executable(entries.everywhere) == {"alias.x": ["a", "b"]}
+
+
+@pytest.mark.parametrize(
+    ("pairs", "has"),
+    [
+        ((), False),
+        ((("extensions.worktreeconfig", "true"),), True),
+        ((("extensions.worktreeConfig", ""),), True),
+        ((("extensions.worktreeconfig", "true"), ("extensions.worktreeconfig", "false")), False),
+    ],
+)
+def test_a_config_for_each_worktree_is_an_extension(pairs: Pairs, has: bool) -> None:
+    assert has_worktree_config(pairs) is has
+
+
+def test_where_hooks_are_looked_for_is_the_last_word_of_any_config() -> None:
+    said = ["global", "core.hookspath\n/g", "local", "core.hookspath\n.husky", "command", "core.hookspath\n/dev/null"]
+
+    assert parse(said).hooks_path == ".husky"
+    assert parse(["global", "user.name\nA"]).hooks_path == ""

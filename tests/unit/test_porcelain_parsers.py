@@ -98,7 +98,7 @@ def test_paths_are_counted_between_breaks(text: str, counts: list[int]) -> None:
     assert counted(text) == counts
 
 
-OPEN, MIDDLE, CLOSE = "<" * 7, "=" * 7, ">" * 7
+OPEN, BASE, MIDDLE, CLOSE = "<" * 7, "|" * 7, "=" * 7, ">" * 7
 CONFLICT = f"a\n{OPEN} ours\nb\n{MIDDLE}\nc\n{CLOSE} theirs\n".encode()
 
 
@@ -110,6 +110,12 @@ CONFLICT = f"a\n{OPEN} ours\nb\n{MIDDLE}\nc\n{CLOSE} theirs\n".encode()
         (CONFLICT, CONFLICT, False),
         (CONFLICT, CONFLICT * 2, True),
         (CONFLICT * 2, CONFLICT, False),
+        (b"", CONFLICT.replace(b"c\n", f"{BASE} base\nb\n{MIDDLE}\nc\n".encode()), True),
+        (b"", f"a\n{MIDDLE}\nb\n{CLOSE} theirs\n".encode(), True),
+        (b"", f"{OPEN} ours\na\n{MIDDLE}\nb\n".encode(), True),
+        (b"", f"{BASE} base\nb\n{MIDDLE}\n".encode(), True),
+        (b"", f"{OPEN} ours\n{CLOSE} theirs\n".encode(), True),
+        (b"", f"{BASE} only one\n".encode(), False),
         (b"", f"Heading\n{MIDDLE}\n".encode(), False),
         (b"", f"{OPEN} only one\n".encode(), False),
         (b"", f"{CLOSE} only one\n".encode(), False),
@@ -117,5 +123,5 @@ CONFLICT = f"a\n{OPEN} ours\nb\n{MIDDLE}\nc\n{CLOSE} theirs\n".encode()
         (b"", b"", False),
     ],
 )
-def test_conflict_markers_count_when_a_file_gains_both(before: bytes, after: bytes, gains: bool) -> None:
+def test_conflict_markers_count_when_a_file_gains_two_kinds(before: bytes, after: bytes, gains: bool) -> None:
     assert gains_markers(before, after) is gains

@@ -154,7 +154,7 @@ def test_every_field_of_a_run_is_on_disk() -> None:
 
 @pytest.mark.parametrize("key", sorted(to_tree(plain()).keys() - {
     "agent", "head_commit", "approved_commit", "merge_commit", "summary", "reason", "landing", "command", "needs",
-    "history", "attempts", "priority", "review_of", "undo",
+    "history", "attempts", "priority", "review_of", "undo", "join",
 }))  # fmt: skip
 @pytest.mark.parametrize("value", [None, [], {}, ["a"]], ids=["missing", "a list", "a mapping", "a full list"])
 def test_a_needed_key_that_is_missing_or_of_another_kind_is_named(key: str, value: object) -> None:

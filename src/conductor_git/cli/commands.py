@@ -27,13 +27,19 @@ TABLE: Final = {
     "reject": "reviewing",
     "diff": "reviewing",
     "merge": "landing",
+    "queue": "landing",
+    "undo": "landing",
     "status": "looking",
     "show": "looking",
     "log": "looking",
+    "conflicts": "foresight",
     "ctx": "worker",
     "stop": "agents",
     "bus": "bus",
     "config": "settings",
+    "hooks": "hooks",
+    "restore": "care",
+    "gc": "care",
     "demo": "demo",
 }
 """Command → module of this package. A module holds one Typer app; `bus` and `config` are groups of their own."""
@@ -41,7 +47,7 @@ TABLE: Final = {
 _USAGE_ERROR: Final[type[Exception]] = typer.BadParameter.__mro__[1]
 """The class of every complaint about arguments, which Typer does not export under its own name."""
 
-GROUPS: Final = {"bus": "bus", "config": "care"}
+GROUPS: Final = {"bus": "bus", "config": "care", "hooks": "care"}
 """The commands that are groups of their own, and the panel of the help that each stands in."""
 _BUS_COMMANDS: Final = ("post", "read", "follow", "ack", "verify", "copy")
 ALIASES: Final = frozenset({"reject"})

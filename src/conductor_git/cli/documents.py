@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from conductor_git.record import format_time, to_tree
-from conductor_git.review import Review
+from conductor_git.review import Review, is_outdated
 from conductor_git.review import to_tree as review_tree
 from conductor_git.run import Run
 from conductor_git.workflow.look import Row
+
+if TYPE_CHECKING:  # most commands print a document, and few of them a diff
+    from conductor_git.workflow.diff import Remark
 
 
 def task_document(run: Run) -> dict[str, Any]:
@@ -31,7 +34,7 @@ def _number(text: str | None) -> float | None:
 
 
 def row_document(row: Row) -> dict[str, Any]:
-    run = row.run
+    run, foreseen = row.run, row.foreseen
     return {
         "task_id": run.task_id,
         "title": run.title,
@@ -51,8 +54,29 @@ def row_document(row: Row) -> dict[str, Any]:
         "behind": row.behind,
         "files": row.files,
         "generation": run.generation,
+        "review_of": run.review_of,
+        "collides": None if foreseen is None else [str(one.other) for one in foreseen.others],
+        "would_conflict": None if foreseen is None else list(foreseen.target_files),
+        "queue_position": row.position,
     }
 
 
-def review_document(review: Review) -> dict[str, Any]:
-    return dict(review_tree(review))
+def review_document(review: Review, head: str | None) -> dict[str, Any]:
+    """A review of a task whose last commit that was handed in is `head`."""
+    return {**review_tree(review), "outdated": is_outdated(review, head)}
+
+
+def remark_document(remark: Remark) -> dict[str, Any]:
+    """A line comment in the diff of a task, with what it is a comment of."""
+    review, comment = remark.review, remark.comment
+    return {
+        "number": review.number,
+        "reviewer": review.reviewer,
+        "verdict": str(review.verdict),
+        "commit": review.commit,
+        "path": comment.path,
+        "side": str(comment.side),
+        "line": comment.line,
+        "body": comment.body,
+        "outdated": remark.is_outdated,
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from conductor_git.cli import sigterm
 from conductor_git.cli.output import narrate
 from conductor_git.context import WorkerContext
 from conductor_git.environment import inherited, variable
-from conductor_git.errors import BadContext, BadInput, ConductorError, NoContext
+from conductor_git.errors import BadContext, BadInput, BadTaskId, ConductorError, NoContext
 from conductor_git.identity import find_context
 from conductor_git.names import TaskId, parse_task_id
 from conductor_git.project import Project, open_project, project_at
@@ -89,6 +90,31 @@ def mend(project: Project) -> None:
 
 
 def reviewer(place: Here, named: str | None) -> Actor:
-    """Who reviews: `--as`, else the git user; a worker keeps its identity, so that it cannot review itself."""
-    name = named or place.project.git.run("config", "--get", "user.name", ok=(0, 1)).text or variable("USER")
-    return Actor(name or "coordinator", place.actor.worker, place.actor.generation)
+    """Who reviews: `--as`, else the git user. A worker keeps its identity, and its task's id is its name by default."""
+    from conductor_git.review import parse_reviewer
+
+    mine = _speakers(place)
+    worker = mine[0] if mine else None
+    generation = place.actor.generation if worker == place.actor.worker else None
+    name = named if named is not None else worker or _git_user(place)
+    return Actor(parse_reviewer(name), worker, generation, mine[1:])
+
+
+def picker(place: Here) -> Actor:
+    """Who picks a reviewer: the actor, with every other worker that may be speaking."""
+    return place.actor._replace(also=_speakers(place))
+
+
+def _speakers(place: Here) -> tuple[TaskId, ...]:
+    """The tasks whose workers may be speaking: by the environment that an agent's children keep, and by the place."""
+    by_place = [] if place.actor.worker is None else [place.actor.worker]
+    by_environment = []
+    if variable("CONDUCTOR_PROJECT_ID") in (None, place.project.project_id):
+        with suppress(BadTaskId):
+            said = parse_task_id(variable("CONDUCTOR_TASK_ID") or "")
+            by_environment = [said] if place.project.layout.run_info(said).is_file() else []
+    return tuple(dict.fromkeys([*by_environment, *by_place]))
+
+
+def _git_user(place: Here) -> str:
+    return place.project.git.run("config", "--get", "user.name", ok=(0, 1)).text or variable("USER") or "coordinator"

@@ -81,14 +81,20 @@ TABLE: Final[Mapping[tuple[str, ...], Plain]] = {
     ),
     ("bus", "follow"): Plain("messages", "follow", _MESSAGES),
     ("bus", "ack"): Plain("messages", "acknowledge", {"--as": Option("reader"), **_BUS}, "message", is_required=True),
+    ("hook",): Plain("githook", "hook", {}, "name", is_required=True),
     ("status",): Plain(
         "views",
         "status",
         {"--state": Option("state", _state, many=True), "--all": _flag("everything"), "--watch": _flag("watch")}
         | _JSON,
     ),
-    ("show",): Plain("views", "show", _JSON, "task", is_required=True),
-    ("diff",): Plain("texts", "diff", {"--stat": _flag("stat"), "--name-only": _flag("name_only"), **_JSON}, "task"),
+    ("show",): Plain("showing", "show", _JSON, "task", is_required=True),
+    ("diff",): Plain(
+        "texts",
+        "diff",
+        {"--stat": _flag("stat"), "--name-only": _flag("name_only"), "--comments": _flag("comments"), **_JSON},
+        "task",
+    ),
     ("log",): Plain(
         "texts",
         "log",
@@ -104,6 +110,10 @@ TABLE: Final[Mapping[tuple[str, ...], Plain]] = {
     ),
 }
 """The words of a command → its function, in a module of this package that imports no Typer."""
+
+
+PLUMBING: Final = frozenset({("hook",)})
+"""What only our own hooks call: plain or not at all."""
 
 
 def answer(arguments: Sequence[str]) -> int | None:

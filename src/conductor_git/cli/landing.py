@@ -1,4 +1,4 @@
-"""merge: landing, told while it is on its way."""
+"""merge, queue and undo: landings, told while they are on their way."""
 
 from __future__ import annotations
 
@@ -6,93 +6,118 @@ from typing import Annotated
 
 import typer
 
+from conductor_git.cli import landed
 from conductor_git.cli.documents import task_document
 from conductor_git.cli.here import here
-from conductor_git.cli.options import Json, Task, panel
-from conductor_git.cli.output import answer, counted, document, narrate, say, took
-from conductor_git.errors import PushRejected
-from conductor_git.names import short
-from conductor_git.run import GateResult, Outcome, Run, Strategy, utcnow
-from conductor_git.workflow.land import Landed, Listener, Wish, land
-from conductor_git.workflow.landing.cleanup import Fate
+from conductor_git.cli.options import Json, Task, Why, panel
+from conductor_git.cli.output import answer, counted, document, narrate, say
+from conductor_git.errors import BadInput
+from conductor_git.names import parse_task_id, short
+from conductor_git.run import Strategy, utcnow
+from conductor_git.workflow.landing.wish import Listener, Wish
 
 app = typer.Typer()
 
+_Wait = Annotated[float, typer.Option(metavar="SECONDS", min=0, help="How long to wait for the target.")]
+_Trust = Annotated[bool, typer.Option("--trust", help="Agree to run the gates of the target's config.")]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell whether and what it would land.")]
+_Target = Annotated[str | None, typer.Option(metavar="BRANCH", help="Only the queue of this target.")]
+
 
 @app.command(rich_help_panel=panel("review"), epilog="Example: conductor-git merge fix-login --strategy squash")
-def merge(
-    task: Task,
+def merge(  # noqa: PLR0913, PLR0917 - one parameter an option
+    task: Annotated[
+        str | None, typer.Argument(metavar="TASK", help="The task; without one, the queue.", show_default=False)
+    ] = None,
     strategy: Annotated[
         Strategy | None, typer.Option(metavar="merge|squash|rebase", help="By default what the config says.")
     ] = None,
     no_cleanup: Annotated[bool, typer.Option("--no-cleanup", help="Leave the worktree and the branch.")] = False,
-    wait: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="How long to wait for the target.")] = 600,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell whether and what it would land.")] = False,
-    trust: Annotated[bool, typer.Option("--trust", help="Agree to run the gates of the target's config.")] = False,
+    wait: _Wait = 600,
+    dry_run: _DryRun = False,
+    trust: _Trust = False,
+    ignore_needs: Annotated[
+        bool, typer.Option("--ignore-needs", help="Land although a task that it needs has not landed.")
+    ] = False,
+    target: _Target = None,
     as_json: Json = False,
 ) -> None:
-    """Land an approved task on its target: merged in memory, gated as merged, published by compare-and-swap."""
+    """Land an approved task, or without TASK all of them: merged in memory, gated as merged, published together."""
+    place = here()
+    wish = Wish(
+        strategy=strategy,
+        cleanup=not no_cleanup,
+        wait_seconds=wait,
+        dry_run=dry_run,
+        trust=trust,
+        ignore_needs=ignore_needs,
+    )
+    if task is not None:
+        if target is not None:
+            raise BadInput("a TASK has its target; --target is for the queue", hint=f"conductor-git merge {task}")
+        from conductor_git.workflow.land import land
+
+        listener = Listener(waiting=landed.waiting, gate=landed.gate)
+        done = land(place.project, place.task(task), by=place.actor, at=utcnow, wish=wish, listener=listener)
+        landed.tell_one(done, dry_run, as_json)
+        return
+    from conductor_git.workflow.queue import process
+
+    listener = Listener(waiting=landed.waiting, gate=landed.gate, result=landed.teller(dry_run))
+    processed = process(place.project, by=place.actor, at=utcnow, target=target, wish=wish, listener=listener)
+    if code := landed.tell_all(processed, dry_run, as_json):
+        raise typer.Exit(code)
+
+
+@app.command(rich_help_panel=panel("review"), epilog="Example: conductor-git queue fix-login --priority 5")
+def queue(
+    task: Annotated[
+        str | None, typer.Argument(metavar="TASK", help="The task whose priority is set.", show_default=False)
+    ] = None,
+    priority: Annotated[
+        int | None, typer.Option(metavar="N", help="The higher lands first; 0 by default, less for later.")
+    ] = None,
+    target: _Target = None,
+    as_json: Json = False,
+) -> None:
+    """Show what lands next on each target, or give a task another priority."""
+    from conductor_git.workflow.queue import prioritise, queues
 
     place = here()
-    wish = Wish(strategy=strategy, cleanup=not no_cleanup, wait_seconds=wait, dry_run=dry_run, trust=trust)
-    listener = Listener(waiting=_waiting, gate=_gate)
-    landed = land(place.project, place.task(task), by=place.actor, at=utcnow, wish=wish, listener=listener)
-    _answer(landed, dry_run, as_json)
+    if (task is None) != (priority is None):
+        raise BadInput("a TASK and its --priority go together", hint="conductor-git queue fix-login --priority 5")
+    if task is not None and priority is not None:
+        run = prioritise(place.project, parse_task_id(task), priority, at=utcnow())
+        narrate("✓", f"{run.task_id} has priority {run.priority}")
+    landed.tell_queues(queues(place.project, target), as_json)
 
 
-def _answer(landed: Landed, dry_run: bool, as_json: bool) -> None:
-    run = landed.run
-    if landed.push_error:
-        raise PushRejected(
-            f"{run.task_id} is on {run.target}, and the push was refused: {landed.push_error}",
-            hint=f"git fetch && git push  # from {run.target}",
-            task_id=run.task_id,
-            outcome=str(Outcome.PUSH_REJECTED),
-            merge_commit=run.merge_commit,
-        )
+@app.command(rich_help_panel=panel("review"), epilog="Example: conductor-git undo fix-login -m 'it broke the login'")
+def undo(
+    task: Task,
+    message: Why = None,
+    wait: _Wait = 600,
+    dry_run: _DryRun = False,
+    trust: _Trust = False,
+    as_json: Json = False,
+) -> None:
+    """Take a landing back by a new commit on its target; `retry` then goes on with the change."""
+    from conductor_git.workflow.undo import undo as take_back
+
+    place = here()
+    wish = Wish(wait_seconds=wait, dry_run=dry_run, trust=trust)
+    listener = Listener(waiting=landed.waiting, gate=landed.gate)
+    undone = take_back(
+        place.project, place.task(task), by=place.actor, at=utcnow, why=message or "", wish=wish, listener=listener
+    )
+    run = undone.run
+    landed.require_pushed(run, undone.push_error, undone.commit)
     if as_json:
-        document(
-            outcome=str(landed.outcome),
-            dry_run=dry_run,
-            files=list(landed.paths),
-            cleanup=None if landed.fate is None else _fate_document(landed.fate),
-            task=task_document(run),
-        )
-        return
-    if dry_run:
-        say(f"{run.task_id} would land on {run.target} with {counted(len(landed.paths), 'changed file')}")
-        return
-    answer(run.merge_commit or "")
-    before = "was already" if landed.outcome is Outcome.ALREADY_LANDED else "is"
-    narrate("✓", f"{run.task_id} {before} on {run.target} as {short(run.merge_commit)}")
-    if landed.fate is not None:
-        _tell_fate(run, landed.fate)
-
-
-def _fate_document(fate: Fate) -> dict[str, bool | str | None]:
-    return {
-        "worktree_removed": fate.worktree_removed,
-        "branch_deleted": fate.branch_deleted,
-        "salvage": (fate.salvage.ref if fate.salvage else "") or fate.kept_commits or None,
-        "kept_because": fate.kept_because or None,
-    }
-
-
-def _tell_fate(run: Run, fate: Fate) -> None:
-    worktree = "is removed" if fate.worktree_removed else f"stays at {run.worktree}"
-    branch = "is deleted" if fate.branch_deleted else f"stays ({run.branch})"
-    narrate("○", f"the worktree {worktree}, the branch {branch}")
-    if fate.salvage is not None and fate.salvage.ref:
-        narrate("○", f"what was uncommitted is kept in {fate.salvage.ref}")
-    if fate.kept_commits:
-        narrate("○", f"the commits as they were reviewed are kept in {fate.kept_commits}")
-    if fate.kept_because:
-        narrate("▲", fate.kept_because)
-
-
-def _waiting(ahead: str, count: int) -> None:
-    narrate("◎", f"waiting for the landing of {ahead}" + (f" and {count - 1} more" if count > 1 else ""))
-
-
-def _gate(result: GateResult) -> None:
-    narrate("✓" if result.passed else "✗", f"gate {result.name} ({took(result.seconds)})")
+        facts = task_document(run)
+        document(task=facts, undo_commit=undone.commit, dry_run=dry_run, files=list(undone.paths))
+    elif dry_run:
+        say(f"{run.task_id} would be taken off {run.target} with {counted(len(undone.paths), 'changed file')}")
+    else:
+        answer(undone.commit)
+        narrate("✓", f"{run.task_id} is taken off {run.target} again by {short(undone.commit)}")
+        narrate("↳", f"conductor-git retry {run.task_id}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from conductor_git.cli import texts, views
+from conductor_git.cli import showing, texts, views
 from conductor_git.cli.options import Json, Task, panel
 from conductor_git.run import State
 
@@ -22,14 +22,14 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Again every two seconds, until ^C.")] = False,
     as_json: Json = False,
 ) -> None:
-    """One row a worker: task, state, health, agent, age, ahead and behind, files."""
+    """One row a worker: task, state, health, agent, age, ahead and behind, files, collisions."""
     views.status(state=state or (), everything=everything, watch=watch, as_json=as_json)
 
 
 @app.command(rich_help_panel=panel("look"), epilog="Example: conductor-git show fix-login")
 def show(task: Task, as_json: Json = False) -> None:
     """One task: its record, timeline and reviews, why it stands where it stands and what moves it."""
-    views.show(task=task, as_json=as_json)
+    showing.show(task=task, as_json=as_json)
 
 
 @app.command(rich_help_panel=panel("look"), epilog="Example: conductor-git log fix-login -f")

@@ -20,7 +20,9 @@ app = typer.Typer()
 @app.command(rich_help_panel=panel("review"), epilog="Example: conductor-git approve fix-login --as ada")
 def approve(
     task: Task,
-    commit: Annotated[str | None, typer.Option(metavar="C", help="Refuse if this is not the commit in review.")] = None,
+    commit: Annotated[
+        str | None, typer.Option(metavar="C", help="Its whole id: refuse if this is not the commit in review.")
+    ] = None,
     message: Annotated[str, typer.Option("--message", "-m", metavar="TEXT", help="What you found.")] = "",
     as_reviewer: As = None,
     as_json: Json = False,
@@ -58,11 +60,15 @@ def request_changes(
     comment: Annotated[
         list[str] | None, typer.Option(metavar="PATH:LINE:TEXT", help="A comment on one line; repeat for more.")
     ] = None,
+    comment_old: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH:LINE:TEXT", help="The same, on a line as it was before the change."),
+    ] = None,
     as_reviewer: As = None,
     as_json: Json = False,
 ) -> None:
     """Send the task back to its worker, with comments."""
-    from conductor_git.review import parse_comment
+    from conductor_git.review import Side, parse_comment
     from conductor_git.workflow.review import request_changes as send_back
 
     place = here()
@@ -72,7 +78,10 @@ def request_changes(
         by=reviewer(place, as_reviewer),
         at=utcnow(),
         body=message,
-        comments=[parse_comment(text) for text in comment or ()],
+        comments=[
+            *(parse_comment(text) for text in comment or ()),
+            *(parse_comment(text, Side.OLD) for text in comment_old or ()),
+        ],
     )
     _answer(run, as_json)
     narrate("✓", f"{run.task_id} goes back to its worker, who reads the review with `conductor-git ctx`")
@@ -83,7 +92,11 @@ def diff(
     task: TaskHere = None,
     stat: Annotated[bool, typer.Option("--stat", help="Only how much changed where.")] = False,
     name_only: Annotated[bool, typer.Option("--name-only", help="Only the paths.")] = False,
+    comments: Annotated[
+        bool | None,
+        typer.Option("--comments/--no-comments", help="Reviewers' comments below their lines; so on a terminal."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show what landing would bring: from the merge base to the task's head."""
-    texts.diff(task=task, stat=stat, name_only=name_only, as_json=as_json)
+    texts.diff(task=task, stat=stat, name_only=name_only, comments=comments, as_json=as_json)

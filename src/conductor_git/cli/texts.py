@@ -9,23 +9,51 @@ from conductor_git.cli.output import document, in_colour, page, printable
 from conductor_git.errors import BadInput
 
 
-def diff(*, task: str | None = None, stat: bool = False, name_only: bool = False, as_json: bool = False) -> None:
-    """Show what landing would bring: from the merge base to the task's head."""
-    from conductor_git.workflow.diff import Form
+def diff(
+    *,
+    task: str | None = None,
+    stat: bool = False,
+    name_only: bool = False,
+    comments: bool | None = None,
+    as_json: bool = False,
+) -> None:
+    """Show what landing would bring: from the merge base to the task's head.
+
+    Comments are shown to a person at a terminal, elsewhere only when asked for: a patch in a pipe is git's.
+    """
+    from conductor_git.workflow.diff import Form, remarks
     from conductor_git.workflow.diff import diff as compare
 
     place = onlooker()
     task_id = place.task(task)
     form = Form.NAMES if name_only else Form.STAT if stat else Form.PATCH
-    found = compare(place.project, task_id, form, colour=in_colour(sys.stdout) and not as_json)
+    if comments and form is not Form.PATCH:
+        raise BadInput("--comments stand in the patch, so not with --stat or --name-only", hint="conductor-git diff")
+    wanted = form is Form.PATCH and not as_json and (sys.stdout.isatty() if comments is None else comments)
+    colour = in_colour(sys.stdout) and not as_json
+    found = compare(place.project, task_id, form, colour=colour, to_comment=wanted)
+    said = remarks(place.project, task_id, found.head) if wanted or as_json else ()
     if as_json:
+        from conductor_git.cli.documents import remark_document
+
         document(
-            task_id=task_id, base_commit=found.base, head_commit=found.head, files=list(found.files), diff=found.text
+            task_id=task_id,
+            base_commit=found.base,
+            head_commit=found.head,
+            files=list(found.files),
+            diff=found.text,
+            comments=[remark_document(remark) for remark in said],
         )
-    elif sys.stdout.isatty() and form is Form.PATCH:
-        page(found.text)
+        return
+    text = found.text
+    if said:
+        from conductor_git.cli.inline import with_comments
+
+        text = with_comments(text, said, sys.stdout)
+    if sys.stdout.isatty() and form is Form.PATCH:
+        page(text)
     else:
-        print(found.text, end="")
+        sys.stdout.write(text)
 
 
 def log(

@@ -5,17 +5,21 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from conductor_git.cli.documents import task_document
-from conductor_git.cli.here import here
+from conductor_git.cli.here import Here, here, picker
 from conductor_git.cli.options import Json, Task, TaskHere, Why, panel
 from conductor_git.cli.output import answer, document, narrate, say
 from conductor_git.errors import BadInput
 from conductor_git.names import parse_task_id, short
 from conductor_git.run import Run, next_command, utcnow
+
+if TYPE_CHECKING:
+    from conductor_git.config.model import Config
+    from conductor_git.workflow.spawn import Order, Plan
 
 app = typer.Typer()
 
@@ -41,6 +45,10 @@ def spawn(  # noqa: PLR0913, PLR0917 - one parameter an option
     target: Annotated[str | None, typer.Option(metavar="BRANCH", help="The branch to land on.")] = None,
     needs: Annotated[list[str] | None, typer.Option(metavar="TASK", help="Tasks that come first.")] = None,
     reviews: Annotated[int | None, typer.Option(metavar="N", min=1, help="Approvals needed to land.")] = None,
+    priority: Annotated[int, typer.Option(metavar="N", help="Of two approved tasks the higher lands first.")] = 0,
+    review: Annotated[
+        str | None, typer.Option(metavar="OTHER_TASK", help="Review the commit that this task has in review.")
+    ] = None,
     existing: Annotated[bool, typer.Option("--existing", help="Go on with a branch that is there.")] = False,
     no_start: Annotated[bool, typer.Option("--no-start", help="Make the worktree, start no agent.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be made.")] = False,
@@ -66,25 +74,37 @@ def spawn(  # noqa: PLR0913, PLR0917 - one parameter an option
         needs=tuple(map(parse_task_id, needs or ())),
         reviews_required=reviews,
         existing=existing,
+        priority=priority,
     )
-    wanted = plan(place.project, order, config)
+    wanted = plan(place.project, order, config) if review is None else _plan_review(place, order, config, review)
     if dry_run:
         facts = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(wanted).items()}
         facts["bus"] = wanted.bus.url
         if as_json:
             document(plan=facts)
         else:
-            say(f"would make {wanted.branch} in {wanted.worktree} from {wanted.target} at {short(wanted.base_commit)}")
+            what = f"{wanted.branch} in {wanted.worktree} from {wanted.target}"
+            what = f"a review of {wanted.review_of} in {wanted.worktree}" if wanted.review_of else what
+            say(f"would make {what} at {short(wanted.base_commit)}")
         return
     for key in without_effect(config):
         narrate("▲", f"`{key}` is set in the config, and this version does not act on it")
-    run = make(place.project, wanted, by=place.actor, at=utcnow(), start_agent=not no_start)
+    run = make(place.project, wanted, by=picker(place), at=utcnow(), start_agent=not no_start)
     _answer(run, as_json, run.worktree)
     _narrate_spawn(run, no_start)
 
 
+def _plan_review(place: Here, order: Order, config: Config, review: str) -> Plan:
+    from conductor_git.workflow.spawn_review import plan_review
+
+    return plan_review(place.project, order, config, parse_task_id(review))
+
+
 def _narrate_spawn(run: Run, no_start: bool) -> None:
-    narrate("✓", f"{run.task_id} has the branch {run.branch}, from {run.target} at {short(run.base_commit)}")
+    if run.review_of is not None:
+        narrate("✓", f"{run.task_id} reviews {run.review_of} at {short(run.base_commit)}")
+    else:
+        narrate("✓", f"{run.task_id} has the branch {run.branch}, from {run.target} at {short(run.base_commit)}")
     narrate("○", f"its worktree is {run.worktree}")
     if run.command and not no_start:
         narrate("◎", f"{run.agent} is at work; see it with: conductor-git log {run.task_id} -f")
@@ -176,7 +196,9 @@ def cancel(task: Task, message: Why = None, as_json: Json = False) -> None:
 
 def _ended(run: Run, as_json: bool) -> None:
     _answer(run, as_json, f"{run.task_id} {run.state}")
-    narrate("✓", f"{run.task_id} is {run.state}; the branch {run.branch} and {run.worktree} stay as they are")
+    what = f"{run.worktree} stays as it is"
+    what = what if run.review_of else f"the branch {run.branch} and {run.worktree} stay as they are"
+    narrate("✓", f"{run.task_id} is {run.state}; {what}")
     narrate("↳", next_command(run))
 
 

@@ -21,8 +21,10 @@ from conductor_git.workflow.beat import beat
 from conductor_git.workflow.glance import glance
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from conductor_git.bus.base import Bus
-    from conductor_git.message import Message
+    from conductor_git.review import Review
 
 _NEWS = 10
 
@@ -94,11 +96,10 @@ def _say_export(context: WorkerContext, facts: dict[str, Any], form: str) -> Non
 
 def _say_all(context: WorkerContext, facts: dict[str, Any], as_json: bool) -> None:
     layout = Layout(context.state_dir.parent)
-    bus = _bus(layout)
     prompt = _prompt(layout, context)
     state = _state(layout, context)
-    reviews = _reviews(bus, layout, context)
-    news = bus.tail(_NEWS)
+    reviews, head = _reviews(layout, context)
+    news = _bus(layout).tail(_NEWS)
     if as_json:
         from conductor_git.message import message_document
 
@@ -106,7 +107,7 @@ def _say_all(context: WorkerContext, facts: dict[str, Any], as_json: bool) -> No
             context=facts,
             state=state,
             prompt=prompt,
-            reviews=[message_document(message) for message in reviews],
+            reviews=[_review_document(review, head) for review in reviews],
             messages=[message_document(message) for message in news],
         )
         return
@@ -116,7 +117,8 @@ def _say_all(context: WorkerContext, facts: dict[str, Any], as_json: bool) -> No
                 "task": f"{context.task_id} (generation {context.generation})",
                 "asked": context.description,
                 "state": state,
-                "branch": context.branch,
+                "reviews": context.review_of,
+                "branch": context.branch if context.review_of is None else None,
                 "target": context.target,
                 "worktree": str(context.worktree),
             }
@@ -125,18 +127,45 @@ def _say_all(context: WorkerContext, facts: dict[str, Any], as_json: bool) -> No
     from conductor_git.cli.words import brief
 
     _section("prompt", "" if prompt.strip() == context.description else prompt.strip())
-    _section("reviews", "\n\n".join(message.body for message in reviews))
+    _section("reviews", "\n\n".join(_review_text(review, head) for review in reviews))
     if news:
         print("\nnew on the bus", *(brief(message).partition("\n")[0] for message in news), sep="\n")
 
 
-def _reviews(bus: Bus, layout: Layout, context: WorkerContext) -> list[Message]:
-    """The newest reviews as the bus tells them; looked for only where there are some, and no more than there are."""
-    try:
-        count = sum(path.suffix == ".yaml" for path in layout.reviews(context.task_id).iterdir())
-    except FileNotFoundError:
-        return []
-    return bus.tail(min(_NEWS, count), types=("REVIEW",), task_id=context.task_id)
+def _reviews(layout: Layout, context: WorkerContext) -> tuple[Sequence[Review], str]:
+    """The newest reviews and the commit handed in last; of what a reviewer is to judge, what others said before.
+
+    What reads them is imported only where there are some.
+    """
+    task_id = context.review_of or context.task_id
+    if not layout.reviews(task_id).is_dir():
+        return (), ""
+    from conductor_git.store.reviews import FileReviews
+
+    return FileReviews(layout).all(task_id)[-_NEWS:], glance(layout, task_id, "head_commit")
+
+
+def _review_document(review: Review, head: str) -> dict[str, Any]:
+    from conductor_git.review import is_outdated, to_tree
+
+    return to_tree(review) | {"outdated": is_outdated(review, _commit(head))}
+
+
+def _review_text(review: Review, head: str) -> str:
+    from conductor_git.review import Side, is_outdated
+
+    outdated = " (outdated)" if is_outdated(review, _commit(head)) else ""
+    lines = [f"{review.reviewer}: {review.verdict} {review.commit[:10]}{outdated}"]
+    lines += [review.body] if review.body else []
+    for comment in review.comments:
+        before = " before" if comment.side is Side.OLD else ""
+        lines.append(f"{comment.path}:{comment.line}{before}: {comment.body}")
+    return "\n".join(lines)
+
+
+def _commit(said: str) -> str | None:
+    """What the record says of a commit, which is `null` where there is none."""
+    return None if said in ("", "null") else said
 
 
 def _section(title: str, text: str) -> None:

@@ -37,6 +37,7 @@ _FROM_ENVIRONMENT: Final[tuple[KeyPath, ...]] = (
     ("bus", "segment_bytes"),
     ("queue", "batch"),
     ("queue", "auto"),
+    ("salvage", "keep"),
     ("team",),
     ("push",),
 )

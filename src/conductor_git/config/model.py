@@ -167,6 +167,12 @@ class Queue(_Part):
     auto: bool = False
 
 
+class Salvage(_Part):
+    """`keep` is how long `gc` leaves a salvage ref, and logs and files that nobody needs, where they are."""
+
+    keep: Seconds = 2592000.0
+
+
 class Config(_Part):
     """Everything a project can settle. `target` None is the branch that the task was spawned from."""
 
@@ -184,6 +190,7 @@ class Config(_Part):
     limits: Limits = Limits()
     bus: Bus = Bus()
     queue: Queue = Queue()
+    salvage: Salvage = Salvage()
     team: Annotated[Text, AfterValidator(_postgres), PlainSerializer(_masked, when_used="json")] | None = None
     push: RefName | None = None
 

@@ -69,7 +69,7 @@ def fast_forward(
     way, or when git is at work or in the middle of something there; then nothing has moved. Unrelated changes stay as
     they are. A failed compare-and-swap raises `GitFailed`, with the files as they were.
     """
-    here = replace(git, cwd=checkout.path, git_dir=checkout.git_dir, work_tree=checkout.path, index=checkout.new_index)
+    here = replace(_of(git, checkout), transports=True)
     with _locked(checkout):
         _require_head(checkout, ref)
         _refuse_under_way(checkout)
@@ -77,6 +77,9 @@ def fast_forward(
         _refuse_overlap(here, checkout, listed, ref, before)
         try:
             here.run("read-tree", "-m", "-u", "--no-recurse-submodules", before, after)
+            # The files and the new index are on the disk before the ref says so: after a power cut recovery looks at
+            # the ref alone.
+            durable.sync_filesystem(checkout.path)
             here.run("update-ref", "-m", reflog, ref, after, before)
         except GitKilled:
             raise
@@ -104,13 +107,15 @@ def mend(git: Git, checkout: Checkout, before: CommitId, after: CommitId) -> Non
     was edited since and is left alone.
     """
     if checkout.is_held():
-        here = replace(
-            git, cwd=checkout.path, git_dir=checkout.git_dir, work_tree=checkout.path, index=checkout.new_index
-        )
+        here = _of(git, checkout)
         # Asked without the new index, of which there may be half a copy.
         _restore(here, checkout, changes(git, before, after))
         checkout.index_lock.unlink()
     _tidy(checkout)
+
+
+def _of(git: Git, checkout: Checkout) -> Git:
+    return replace(git, cwd=checkout.path, git_dir=checkout.git_dir, work_tree=checkout.path, index=checkout.new_index)
 
 
 def _tidy(checkout: Checkout) -> None:
@@ -214,7 +219,9 @@ def _staged_of(here: Git, listed: Sequence[Change], before: CommitId) -> list[st
 
 
 def _dirty(here: Git, before: CommitId) -> set[str]:
-    return set(here.run("diff-index", "--name-only", "-z", "--no-ext-diff", before).fields)
+    # What lies in a submodule is not looked at: a fast-forward does not go there, and its config is not guarded.
+    how = ("--name-only", "-z", "--no-ext-diff", "--ignore-submodules=dirty")
+    return set(here.run("diff-index", *how, before).fields)
 
 
 def _is_taken(root: Path, path: str, tracked: set[str]) -> bool:
@@ -247,7 +254,7 @@ def _restore(here: Git, checkout: Checkout, listed: Sequence[Change]) -> None:
         Path(f"{checkout.new_index}.lock").unlink()
     shutil.copy2(checkout.index, checkout.new_index)
     here.run("update-index", "-q", "--refresh", ok=(0, 1))
-    differing = set(here.run("diff-files", "--name-only", "-z", "--no-ext-diff").fields)
+    differing = set(here.run("diff-files", "--name-only", "-z", "--no-ext-diff", "--ignore-submodules=dirty").fields)
     ours = [change for change in listed if change.path in differing or change.old_mode == "000000"]
     written = [change for change in ours if _is_written(here, checkout.path / change.path, change)]
     _remove([checkout.path / change.path for change in written], checkout.path)

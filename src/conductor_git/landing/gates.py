@@ -1,40 +1,151 @@
-"""Gates: the commands that must pass on the merged tree, run in a worktree of our own at the merged commit."""
+"""Gates: the commands that must pass on the merged tree, run in a tree of our own at the merged commit."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import os
+import re
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from conductor_git import durable, process
 from conductor_git.environment import inherited as process_environment
 from conductor_git.environment import without_git
+from conductor_git.errors import LockTimeout, StateUnwritable, UnsafePath
 from conductor_git.gitcmd import Git
-from conductor_git.names import CommitId
-from conductor_git.run import GateResult, Run
-from conductor_git.worktree import registrations
+from conductor_git.landing.gatetree import GateTree, discard, guarded, make_room
+from conductor_git.landing.lease import lease
+from conductor_git.layout import Layout
+from conductor_git.masking import mask, secret_values
+from conductor_git.names import CommitId, TaskId
+from conductor_git.run import GateResult
 
 if TYPE_CHECKING:  # pydantic costs more than the commands that come through here without gates
     from conductor_git.config.model import Gate
 
 TREE_VARIABLE: Final = "CONDUCTOR_GATE_TREE"
 
+_ESCAPES: Final = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]|\x9b[0-?]*[ -/]*[@-~]"
+)
+"""Control sequences of a terminal (ECMA-48): CSI, then OSC and its like up to their end, then the short ones."""
+_OVERWRITTEN: Final = re.compile(r"[^\n]*\r(?=[^\n])")
 
-@contextmanager
-def tree_at(integration: Git, path: Path, commit: CommitId) -> Iterator[Path]:
-    """A detached worktree of the integration repository at `commit`, gone when the block ends.
 
-    It belongs to the integration repository, so the project's `git worktree list` never shows it.
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What the gates of `target` are to judge: `commit`, which brings `tasks` to the target at `base`."""
+
+    target: str
+    commit: CommitId
+    tasks: tuple[TaskId, ...]
+    base: CommitId | None = None
+    """Where it is known, nothing stays in the tree that the target itself does not ignore."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the gates said of `commit`, whose tree is `tree`; the last of `results` is the red one, if any is."""
+
+    commit: CommitId
+    tree: str
+    results: tuple[GateResult, ...]
+
+    @property
+    def passed(self) -> bool:
+        return self.failed is None
+
+    @property
+    def failed(self) -> GateResult | None:
+        return next((result for result in self.results if not result.passed), None)
+
+
+def judge(
+    integration: Git,
+    layout: Layout,
+    gates: Sequence[Gate],
+    case: Case,
+    told: Callable[[GateResult], None] = lambda result: None,
+) -> Judged:
+    """Run `gates` one after the other on the case's commit until one is red; `told` hears of each as it ends.
+
+    Call it with the lease of the target held. Nothing that a gate does in its tree lands, and nothing that it started
+    goes on when this returns. After a kill the next call ends what is left of the gates and begins anew. Raises
+    `StateUnwritable` where a log or the tree cannot be written: then nothing was judged.
     """
-    remove_tree(integration, path)
-    durable.make_directory(path.parent)
+    hashed = integration.run("rev-parse", "--verify", "--end-of-options", f"{case.commit}^{{tree}}").text
+    if not gates:
+        return Judged(case.commit, hashed, ())
+    place = GateTree(integration, layout, case.target)
+    end_orphans(place.path)
+    place.put(case.commit, case.base)
     try:
-        integration.run("worktree", "add", "--quiet", "--detach", str(path), commit)
-        yield path
-    finally:
-        remove_tree(integration, path)
+        with guarded(integration):
+            results = _results(place, gates, case, told)
+    except StateUnwritable:
+        discard(layout, case.target)  # what fills the disk may be in there
+        raise
+    make_room(layout, case.target)
+    return Judged(case.commit, hashed, results)
+
+
+def _results(
+    place: GateTree, gates: Sequence[Gate], case: Case, told: Callable[[GateResult], None]
+) -> tuple[GateResult, ...]:
+    results: list[GateResult] = []
+    logs = place.layout.landing(case.commit)
+    durable.make_directory(logs)
+    for number, gate in enumerate(gates, 1):
+        if not place.path.is_dir():  # the gate before took it away
+            place.put(case.commit, case.base)
+        log = logs / f"{number:02d}-{gate.name}.log"
+        results.append(_result(place, gate, case, log))
+        told(results[-1])
+        if not results[-1].passed:
+            break
+    return tuple(results)
+
+
+def _result(place: GateTree, gate: Gate, case: Case, log: Path) -> GateResult:
+    code, seconds = process.run_limited(
+        gate.run,
+        cwd=place.path,
+        environment=_given(place, case),
+        log=log,
+        seconds=gate.timeout_seconds,
+        secrets=secret_values(process_environment()),
+    )
+    return GateResult(gate.name, gate.run, code, round(seconds, 3), str(log))
+
+
+def _given(place: GateTree, case: Case) -> dict[str, str]:
+    """What a gate finds: our environment without git's and our own variables, and what it is asked to judge."""
+    inherited = without_git(process_environment())
+    return {name: value for name, value in inherited.items() if not name.startswith("CONDUCTOR_")} | {
+        "CONDUCTOR_TASK_ID": case.tasks[-1] if case.tasks else "",
+        "CONDUCTOR_TASK_IDS": " ".join(case.tasks),
+        "CONDUCTOR_TARGET": case.target,
+        "CONDUCTOR_COMMIT": case.commit,
+        TREE_VARIABLE: str(place.path),
+        # Without its own repository, a gate's git would take the project's for it, in whose directory the tree lies.
+        "GIT_CEILING_DIRECTORIES": str(place.layout.gates),
+    }
+
+
+def settle(layout: Layout, target: str) -> None:
+    """For recovery: end what the gates of a killed landing on `target` left running. Costs nothing where none ran.
+
+    Call it without the lease of the target. Where a landing goes on there, its gates are left alone: it has ended
+    the others itself.
+    """
+    tree = layout.gate_tree(target)
+    if not os.path.lexists(tree):
+        return
+    with suppress(LockTimeout), lease(layout.landing_queue(target), "recovery", seconds=0):
+        end_orphans(tree)
+        make_room(layout, target)
 
 
 def end_orphans(tree: Path) -> None:
@@ -42,61 +153,21 @@ def end_orphans(tree: Path) -> None:
     process.end_carrying(TREE_VARIABLE, str(tree))
 
 
-def remove_tree(integration: Git, path: Path) -> None:
-    """Remove a gate's worktree, whole or half made. Only one landing of its task is ever under way."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    # By hand: `git worktree prune` leaves one that was killed while it was made, which is still locked.
-    for entry in registrations(integration.cwd, path):
-        shutil.rmtree(entry)
-
-
-def run_gates(
-    gates: Sequence[Gate],
-    tree: Path,
-    logs: Path,
-    environment: Mapping[str, str],
-    told: Callable[[GateResult], None],
-) -> tuple[GateResult, ...]:
-    """Run `gates` one after the other in `tree` until one fails; each has its log in `logs` and its own time limit.
-
-    Returns the results so far, the failed one last. `told` hears of each as it ends.
-    """
-    durable.make_directory(logs)
-    results: list[GateResult] = []
-    for number, gate in enumerate(gates, 1):
-        log = logs / f"{number:02d}-{gate.name}.log"
-        code, seconds = process.run_limited(
-            gate.run, cwd=tree, environment=environment, log=log, seconds=gate.timeout_seconds
-        )
-        results.append(GateResult(gate.name, gate.run, code, round(seconds, 3), str(log)))
-        told(results[-1])
-        if not results[-1].passed:
-            break
-    return tuple(results)
-
-
 def log_end(log: Path, limit: int = 4000) -> str:
-    """The last `limit` bytes of a gate's log as text, from the start of a line."""
+    """The last `limit` bytes of a gate's log as plain text, from the start of a line where one begins in them."""
     try:
-        with log.open("rb") as file:
-            file.seek(0, 2)
-            start = max(0, file.tell() - limit)
-            file.seek(start)
-            text = file.read().decode("utf-8", "replace")
-    except FileNotFoundError:
+        descriptor = durable.open_regular(log, os.O_RDONLY)
+    except (FileNotFoundError, UnsafePath):
         return ""
-    return text if start == 0 else text.partition("\n")[2]
+    with os.fdopen(descriptor, "rb") as file:
+        start = max(0, file.seek(0, os.SEEK_END) - limit)
+        file.seek(start)
+        text = file.read(limit).decode("utf-8", "replace")
+    whole_lines = text.partition("\n")[2] if start else text
+    return mask(_plain(whole_lines or text), secret_values(process_environment()))
 
 
-def environment(run: Run, commit: CommitId, tree: Path) -> dict[str, str]:
-    """What a gate finds: ours without git's and our own variables, plus what it is asked to judge."""
-    inherited = {
-        name: value for name, value in without_git(process_environment()).items() if not name.startswith("CONDUCTOR_")
-    }
-    return inherited | {
-        "CONDUCTOR_TASK_ID": run.task_id,
-        "CONDUCTOR_TARGET": run.target,
-        "CONDUCTOR_COMMIT": commit,
-        TREE_VARIABLE: str(tree),
-    }
+def _plain(text: str) -> str:
+    """`text` as a terminal would show it in the end, without what it would obey."""
+    shown = _OVERWRITTEN.sub("", _ESCAPES.sub("", text).replace("\r\n", "\n"))
+    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in shown)

@@ -7,18 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from conductor_git.errors import Conflict, OwnFiles
-from conductor_git.gitcmd import Git
+from conductor_git.errors import Conflict, GitFailed, OwnFiles, UnsafePath
+from conductor_git.gitcmd import Git, GitDone, failed
 from conductor_git.history import is_contained
-from conductor_git.landing.change import Change, changes
+from conductor_git.landing.change import Change, changes, is_git_dir
 from conductor_git.layout import OWN_FILES
 from conductor_git.names import CommitId
 from conductor_git.run import Strategy
 
-_MARKERS: Final = (
-    re.compile(rb"^<{7}(?=[ \r\n]|\Z)", re.MULTILINE),
-    re.compile(rb"^>{7}(?=[ \r\n]|\Z)", re.MULTILINE),
+_MARKERS: Final = tuple(
+    re.compile(rb"^%s(?=[ \r\n]|\Z)" % kind, re.MULTILINE) for kind in (rb"<{7}", rb"\|{7}", rb"={7}", rb">{7}")
 )
+_MARKED: Final = "-G^(<{7}|>{7}|[|]{7})"
+"""Every two kinds of marker have one of these among them."""
+_UNRELATED: Final = "refusing to merge unrelated histories"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ def merge(git: Git, plan: Plan) -> Merged:
     if commit == plan.target:
         return Merged(commit, ())
     merged = Merged(commit, changes(git, plan.target, commit))
-    _refuse_own_files(merged.paths)
+    _refuse_own_files(merged.changes)
+    _refuse_git_dirs(merged.changes)
     _refuse_markers(git, plan.target, commit)
     return merged
 
@@ -77,11 +80,27 @@ def _block(trailers: Sequence[str]) -> str:
 
 def merged_tree(git: Git, ours: CommitId, theirs: CommitId) -> str:
     """The tree of a three-way merge, or `Conflict` with the paths."""
-    done = git.run("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs, ok=(0, 1))
+    done = git.run("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs, ok=(0, 1, 128))
+    if done.code == 128:
+        raise _unmergeable(git, done, ours, theirs)
     tree, *files = done.fields
     if done.code == 0:
         return tree
-    raise conflict(tuple(dict.fromkeys(files)))
+    # Where both sides cannot have the path, git calls what it moves aside `PATH~SIDE`.
+    aside = re.compile(f"~({ours}|{theirs})(_[0-9]+)?")
+    raise conflict(tuple(dict.fromkeys(aside.sub("", file) for file in files)))
+
+
+def _unmergeable(git: Git, done: GitDone, ours: CommitId, theirs: CommitId) -> Conflict | GitFailed:
+    # git's words are not translated here; asking for the merge base makes sure that they are about what they say.
+    if _UNRELATED.encode() in done.err and git.run("merge-base", ours, theirs, ok=(0, 1)).code == 1:
+        return Conflict(
+            "the approved commit has no history in common with the target, so there is nothing to merge by",
+            hint="git rebase --root --onto TARGET",
+            files=[],
+            unrelated=True,
+        )
+    return failed(("merge-tree", "--write-tree", ours, theirs), done.code, done.err)
 
 
 def conflict(files: tuple[str, ...], why: str = "conflicts with the target") -> Conflict:
@@ -158,8 +177,10 @@ def _copied(git: Git, commit: CommitId, tree: str, parent: CommitId, trailers: S
     return commit_tree(git, tree, [parent], f"{with_trailers}\n", signs=signs, extra=author)
 
 
-def _refuse_own_files(paths: Sequence[str]) -> None:
-    own = [path for path in paths if path.rpartition("/")[2] in OWN_FILES]
+def _refuse_own_files(listed: Sequence[Change]) -> None:
+    # A file system that folds case would write them over ours. Who takes one away again is welcome.
+    brought = [change.path for change in listed if not change.is_removal]
+    own = [path for path in brought if path.rpartition("/")[2].casefold() in OWN_FILES]
     if own:
         raise OwnFiles(
             f"the landing would bring {', '.join(own)}, which belongs to conductor-git and not to the project",
@@ -168,10 +189,21 @@ def _refuse_own_files(paths: Sequence[str]) -> None:
         )
 
 
+def _refuse_git_dirs(listed: Sequence[Change]) -> None:
+    """git refuses to write such a path only when it is checked out, and the target would have it by then."""
+    paths = [change.path for change in listed if not change.is_removal and is_git_dir(change.path)]
+    if paths:
+        raise UnsafePath(
+            f"the landing would bring {paths[0]!r}, which some file system takes for a git dir",
+            hint="git ls-tree -r --name-only HEAD",
+            files=paths,
+        )
+
+
 def _refuse_markers(git: Git, target: CommitId, commit: CommitId) -> None:
     # -G names also what a change takes away, so the few files that it finds are counted.
     named = git.run(
-        "diff-tree", "-r", "-z", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "-G^(<{7}|>{7})",
+        "diff-tree", "-r", "-z", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", _MARKED,
         target, commit,
     ).fields  # fmt: skip
     files = [path for path in named if gains_markers(_content(git, target, path), _content(git, commit, path))]
@@ -184,8 +216,10 @@ def _content(git: Git, commit: CommitId, path: str) -> bytes:
 
 
 def gains_markers(before: bytes, after: bytes) -> bool:
-    """`after` has more opening and more closing conflict markers than `before`.
+    """`after` has more conflict markers than `before`, and of two kinds at least.
 
-    Both, because documents quote one alone; and not the line between them, which is a heading in many documents.
+    Two, because documents quote one alone, and the line between the sides is a heading in many. Whoever resolves a
+    conflict by halves often leaves two. An indented one, as documents have them that quote a whole conflict, is none.
     """
-    return all(len(marker.findall(after)) > len(marker.findall(before)) for marker in _MARKERS)
+    gained = [marker for marker in _MARKERS if len(marker.findall(after)) > len(marker.findall(before))]
+    return len(gained) > 1

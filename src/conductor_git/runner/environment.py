@@ -21,7 +21,7 @@ def agent_environment(project: Project, run: Run, run_id: RunId) -> dict[str, st
     """
     ours = environment.without_git(environment.inherited())
     inherited = {name: value for name, value in ours.items() if not name.startswith("CONDUCTOR_")}
-    hooks = fence.materialise(project.layout.hooks)
+    hooks = fence.materialise(project.layout.hooks, remotes(project))
     return (
         inherited
         | identity_variables(project, run, run_id)
@@ -49,6 +49,11 @@ def identity_variables(project: Project, run: Run, run_id: RunId) -> dict[str, s
 def original_hooks(project: Project) -> Path:
     """The hooks directory that git would use in this repository without the fence."""
     return Path(replace(project.git, hooks=True).run("rev-parse", "--git-path", "hooks").text)
+
+
+def remotes(project: Project) -> list[str]:
+    """The names of the repository's remotes."""
+    return project.git.run("remote").lines
 
 
 def _with_ours(variables: Mapping[str, str]) -> str:

@@ -18,6 +18,9 @@ from conductor_git.project import Project
 from conductor_git.run import Run
 
 _START_SECONDS: Final = 20
+_SUPERVISED: Final = "conductor_git.runner.supervise"
+_ATTENDED: Final = "conductor_git.workflow.attend"
+"""For a reviewer's task: supervised, and its worktree removed after its verdict."""
 
 
 def launch(project: Project, run: Run) -> Run:
@@ -31,7 +34,7 @@ def launch(project: Project, run: Run) -> Run:
     log = project.layout.task(run.task_id) / "supervisor.log"
     place = [str(project.layout.common_dir), str(project.repository), run.task_id]
     process.detach(
-        [sys.executable, "-m", "conductor_git.runner.supervise", *place],
+        [sys.executable, "-m", _ATTENDED if run.review_of else _SUPERVISED, *place],
         cwd=project.repository,
         environment=inherited(),
         log=log,

@@ -25,6 +25,7 @@ from conductor_git.processtable import identify
 from conductor_git.project import Project, project_at
 from conductor_git.run import Attempt, Event, Run, State, utcnow
 from conductor_git.runner.environment import agent_environment
+from conductor_git.runner.prompt import attempt_prompt
 from conductor_git.runner.stop import GRACE_SECONDS, with_attempt
 from conductor_git.transition import message_of, move, note
 
@@ -94,7 +95,7 @@ def _launched(project: Project, run: Run, attempt: Attempt) -> process.Child:
     folder = project.layout.attempt(run.task_id, attempt.run_id)
     durable.make_directory(folder)
     prompt = folder / "prompt.md"
-    durable.write_through(prompt, durable.read_regular(project.layout.prompt(run.task_id), 16 << 20))
+    durable.write_through(prompt, attempt_prompt(project, run))
     return process.launch(
         run.command,
         cwd=Path(run.worktree),
@@ -195,7 +196,8 @@ def _warn_of_escape(project: Project, run: Run, attempt: Attempt, before: Finger
 
 def _landings(project: Project) -> dict[str, str]:
     """Target before → what landed there, of every landing on record."""
-    landings = (run.landing for run in project.runs.scan() if isinstance(run, Run))
+    runs = [run for run in project.runs.scan() if isinstance(run, Run)]
+    landings = (landing for run in runs for landing in (run.landing, run.undo, run.join))
     return {
         landing.target_before: landing.merge_commit
         for landing in landings

@@ -13,7 +13,8 @@ from conductor_git.layout import Layout
 from conductor_git.names import TaskId
 from conductor_git.review import Review, from_tree, to_tree
 
-MAX_BYTES: Final = 1024 * 1024
+MAX_BYTES: Final = 2 * 1024 * 1024
+"""Of a file: the longest review (`review.MOST_TEXT`), each byte of it escaped, and what YAML adds."""
 
 
 @dataclass(frozen=True, slots=True)

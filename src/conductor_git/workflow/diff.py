@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from conductor_git import integration
 from conductor_git.errors import NotFound
 from conductor_git.history import tip_of
 from conductor_git.names import CommitId, TaskId
 from conductor_git.project import Project
+from conductor_git.review import LineComment, Review, is_outdated
 from conductor_git.run import Run, State
+from conductor_git.store.reviews import FileReviews
+
+_PLAIN_FORM: Final = ("--src-prefix=a/", "--dst-prefix=b/", "--submodule=short", "--no-relative")
+"""Against settings of the user's that give a patch another form than `patch.parts` reads."""
 
 
 class Form(StrEnum):
@@ -29,22 +36,47 @@ class Difference:
     text: str
 
 
-def diff(project: Project, task_id: TaskId, form: Form, *, colour: bool = False) -> Difference:
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A line comment and the review that it is of; `is_outdated` where that is of another commit than is shown."""
+
+    review: Review
+    comment: LineComment
+    is_outdated: bool
+
+
+def diff(
+    project: Project, task_id: TaskId, form: Form, *, colour: bool = False, to_comment: bool = False
+) -> Difference:
     """What the task changes: the commit in review, or the branch's tip while nothing is.
 
-    Runs in the integration repository, so that no diff driver or textconv of the worker's making is obeyed.
+    Of a reviewer's task it is what that task looks at. With `to_comment`, a patch has the one form in which comments
+    find their lines, whatever the user's config says. Runs in the integration repository, so that no diff driver or
+    textconv of the worker's making is obeyed.
     """
     run = project.runs.get(task_id)
     looking = integration.opened(project.layout, project.git)
     head = _head(project, run)
-    base = _base(project, run, head)
+    base = base_of(project, run, head)
     files = looking.run("diff-tree", "-r", "-z", "--name-only", "--no-renames", base, head).fields
     how = ("--no-ext-diff", "--no-textconv", "--find-renames", f"--color={'always' if colour else 'never'}")
-    text = looking.run("diff", *how, str(form), base, head).text
+    text = looking.run("diff", *how, *(_PLAIN_FORM if to_comment else ()), str(form), base, head).text
     return Difference(base, head, tuple(files), text + "\n" if text else "")
 
 
+def remarks(project: Project, task_id: TaskId, head: CommitId) -> Sequence[Remark]:
+    """Every line comment on the task (of a reviewer's task: on the one it reviews), oldest first."""
+    reviewed = project.runs.get(task_id).review_of or task_id
+    return [
+        Remark(review, comment, is_outdated(review, head))
+        for review in FileReviews(project.layout).all(reviewed)
+        for comment in review.comments
+    ]
+
+
 def _head(project: Project, run: Run) -> CommitId:
+    if run.review_of is not None:
+        return run.base_commit
     in_review = run.head_commit if run.state in (State.IN_REVIEW, State.APPROVED, State.COMPLETED) else None
     head = in_review or tip_of(project.git, run.branch_ref) or run.head_commit
     if head is None:
@@ -56,7 +88,8 @@ def _head(project: Project, run: Run) -> CommitId:
     return head
 
 
-def _base(project: Project, run: Run, head: CommitId) -> CommitId:
+def base_of(project: Project, run: Run, head: CommitId) -> CommitId:
+    """Where what landing would bring begins: the merge base of `head` and the target, as it was before a landing."""
     target = run.landing.target_before if run.landing and run.merge_commit else None
     # 128: the target is gone
     merge_base = project.git.run("merge-base", target or run.target_ref, head, ok=(0, 1, 128))

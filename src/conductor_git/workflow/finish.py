@@ -16,6 +16,7 @@ from conductor_git.names import CommitId, TaskId
 from conductor_git.project import Project
 from conductor_git.run import TRANSITIONS, Event, Run, State, advance
 from conductor_git.transition import move, require_generation
+from conductor_git.workflow.reviewer import require_work
 
 
 def finish(
@@ -25,17 +26,19 @@ def finish(
 
     Refuses a dirty worktree (`DirtyWorktree` lists the files), one in the middle of a rebase or merge, a branch with
     no commit of its own, and an older generation; nothing is changed then. With `wip`, what is uncommitted is
-    committed first, by git itself with the project's hooks.
+    committed first, by git itself with the project's hooks; given by anybody but the worker itself, only those that
+    were agreed to (`ConfigChanged`), and none that lie in the worktree, whose files are the worker's.
     """
     project.runs.get(task_id)
     with journal.operation(project.layout, task_id, "done") as held:
         project = project.holding(held)
         run = project.runs.get(task_id)
         require_generation(run, by.generation_for(task_id))
+        require_work(run, "hand in")
         event = _event(run, by, at)
         _require_worktree(run)
         worktree.require_quiet(project.layout, Path(run.worktree), run.branch_ref)
-        commit = _clean_tip(project, run, wip)
+        commit = _clean_tip(project, run, by, wip)
         if event is Event.SUPERSEDE and commit == run.head_commit:
             return run
         return move(
@@ -68,7 +71,7 @@ def _require_worktree(run: Run) -> None:
         )
 
 
-def _clean_tip(project: Project, run: Run, wip: bool) -> CommitId:
+def _clean_tip(project: Project, run: Run, by: Actor, wip: bool) -> CommitId:
     path = Path(run.worktree)
     tip = tip_of(project.git, run.branch_ref)
     if tip is None:
@@ -78,7 +81,7 @@ def _clean_tip(project: Project, run: Run, wip: bool) -> CommitId:
     if files and not wip:
         raise _dirty(run, files)
     if files:
-        _commit_all(project, run)
+        _commit_all(project, run, by)
         tip = tip_of(project.git, run.branch_ref) or tip
         if left := worktree.uncommitted(looking, project.layout, path, tip):
             raise _dirty(run, left)
@@ -103,8 +106,9 @@ def _dirty(run: Run, files: tuple[str, ...]) -> DirtyWorktree:
     )
 
 
-def _commit_all(project: Project, run: Run) -> None:
-    git = Git(Path(run.worktree), inherit=project.git.inherit, hooks=True)
+def _commit_all(project: Project, run: Run, by: Actor) -> None:
+    path = Path(run.worktree)
+    git = _own_git(project, path) if by.worker == run.task_id else _guarded_git(project, run, path)
     try:
         git.run("add", "--all")
         if git.run("diff-index", "--cached", "--quiet", "HEAD", ok=(0, 1)).code == 0:
@@ -118,3 +122,16 @@ def _commit_all(project: Project, run: Run) -> None:
             hint=f"git -C {shlex.quote(run.worktree)} commit",
             task_id=run.task_id,
         ) from refused
+
+
+def _own_git(project: Project, path: Path) -> Git:
+    return Git(path, inherit=project.git.inherit, hooks=True, transports=True)
+
+
+def _guarded_git(project: Project, run: Run, path: Path) -> Git:
+    entries = integration.shared_config(project.git)
+    configguard.require_same_hooks(project.layout, run.task_id, entries)
+    hooks_path = Path(entries.hooks_path).expanduser() if entries.hooks_path else project.layout.common_dir / "hooks"
+    outside = hooks_path.is_absolute() and not hooks_path.is_relative_to(path)
+    git_dir = worktree.registered_git_dir(project.layout, path)
+    return replace(_own_git(project, path), git_dir=git_dir, work_tree=path, hooks=outside)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from conductor_git import durable
 from conductor_git.errors import NotFound
 from conductor_git.names import RunId, TaskId
 from conductor_git.processtable import is_alive
@@ -39,12 +41,14 @@ def attempt_log(project: Project, task_id: TaskId, *, number: int | None, stderr
 
 
 def pieces(project: Project, log: AttemptLog, *, follow: bool) -> Iterator[bytes]:
-    """The bytes of the log; with `follow`, those that come until the attempt has ended too."""
+    """The bytes of the log, never those of a file that a link in its place leads to (`UnsafePath`); with `follow`,
+    those that come until the attempt has ended too.
+    """
     try:
-        file = log.path.open("rb")
+        descriptor = durable.open_regular(log.path, os.O_RDONLY)
     except FileNotFoundError:
         return
-    with file:
+    with os.fdopen(descriptor, "rb") as file:
         while True:
             ended = not follow or _has_ended(project.runs.get(log.task_id), log.run_id)
             while piece := file.read(_CHUNK):

@@ -1,32 +1,21 @@
-"""status and show: what there is, how it is doing, and what moves it. Reads only."""
+"""status: what there is and how it is doing. Reads only."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
 
 from conductor_git import history
-from conductor_git.errors import BadRecord
-from conductor_git.heartbeat import last_beat
+from conductor_git.errors import BadRecord, ConductorError
+from conductor_git.heartbeat import last_beat, quiet_after
 from conductor_git.names import TaskId
 from conductor_git.processtable import is_alive
 from conductor_git.project import Project
-from conductor_git.review import Review, approvals
-from conductor_git.run import Event, Outcome, Run, State, next_command
-from conductor_git.store.reviews import FileReviews
-
-QUIET_SECONDS: Final = 600.0
-"""A living agent that gave no sign for longer is `slow`; it is never killed for that."""
-
-_WAITS_FOR: Final = {
-    State.ASSIGNED: "its worker to start",
-    State.WORKING: "its worker to hand in a commit",
-    State.APPROVED: "the landing",
-    State.COMPLETED: "nothing: it has landed",
-}
+from conductor_git.run import Run, State
+from conductor_git.workflow.glimpse import Foreseen, glimpse
+from conductor_git.workflow.sift import LIVE, sift
 
 
 class Health(StrEnum):
@@ -40,24 +29,23 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One worker as `status` shows it; the counts are None where they cannot be known or nothing asks for them."""
+    """One worker as `status` shows it; what is None cannot be known, or nothing asks for it."""
 
     run: Run
     health: Health | None
     age_seconds: float
+    tip: str | None = None
+    """Where its branch is now."""
+    target_tip: str | None = None
     ahead: int | None = None
     behind: int | None = None
     files: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """All that `show` tells of one task."""
-
-    row: Row
-    reviews: tuple[Review, ...]
-    waits_for: str
-    next_command: str
+    foreseen: Foreseen | None = None
+    """What its branch would run into."""
+    position: int | None = None
+    """Its place in the queue of its target, from 1."""
+    unmet: tuple[TaskId, ...] = ()
+    """The tasks that it needs and that neither have landed nor land before it."""
 
 
 def status(
@@ -67,18 +55,21 @@ def status(
 
     Costs a handful of git processes however many tasks there are.
     """
+    wanted = frozenset(states) or frozenset(State if everything else LIVE)
     runs, bad = [], []
-    for found in project.runs.scan():
+    for found in sift(project, wanted | LIVE):
         if isinstance(found, BadRecord):
             bad.append(found)
-        elif found.state in states if states else everything or not found.state.is_final:
+        else:
             runs.append(found)
-    return tuple(rows(project, runs, now)), tuple(bad)
+    shown = [run for run in runs if run.state in wanted]
+    return tuple(rows(project, shown, now, among=runs)), tuple(bad)
 
 
-def rows(project: Project, runs: Sequence[Run], now: datetime) -> Iterator[Row]:
+def rows(project: Project, runs: Sequence[Run], now: datetime, *, among: Sequence[Run] = ()) -> Iterator[Row]:
+    """The rows of `runs`; `among` are all live tasks, which they queue and can collide with."""
     live = [run for run in runs if not run.state.is_final]
-    tips = history.tips_of(project.git, (ref for run in live for ref in (run.branch_ref, run.target_ref)))
+    tips = history.tips_of(project.git, (ref for run in [*live, *among] for ref in (run.branch_ref, run.target_ref)))
     pairs = {
         run.task_id: (tips[run.branch_ref], tips[run.target_ref])
         for run in live
@@ -87,11 +78,54 @@ def rows(project: Project, runs: Sequence[Run], now: datetime) -> Iterator[Row]:
     apart = history.apart(project.git, pairs.values())
     spans = {run.task_id: (run.base_commit, tips[run.branch_ref]) for run in live if run.branch_ref in tips}
     counts = history.changed_counts(project.git, spans.values())
+    foreseen = glimpse(project, among, tips) if _can_meet(live, among, apart.values()) else {}
+    queues = places(project, among)
     for run in runs:
         ahead, behind = apart.get(pairs.get(run.task_id, ("", "")), (None, None))
-        files = counts.get(spans.get(run.task_id, ("", "")))
-        age = max(0.0, (now - run.updated_at).total_seconds())
-        yield Row(run, health(project, run, now), age, ahead, behind, files)
+        position, unmet = queues.get(run.task_id, (None, ()))
+        yield Row(
+            run,
+            health(project, run, now),
+            max(0.0, (now - run.updated_at).total_seconds()),
+            tips.get(run.branch_ref),
+            tips.get(run.target_ref),
+            ahead,
+            behind,
+            counts.get(spans.get(run.task_id, ("", ""))),
+            foreseen.get(run.task_id),
+            position,
+            unmet,
+        )
+
+
+def _can_meet(live: Sequence[Run], among: Sequence[Run], apart: Iterable[tuple[int, int]]) -> bool:
+    """Whether a branch can run into anything: another one, or something new on its target."""
+    return bool(live) and (sum(not run.state.is_final for run in among) > 1 or any(behind for _, behind in apart))
+
+
+def places(project: Project, live: Sequence[Run]) -> dict[TaskId, tuple[int | None, tuple[TaskId, ...]]]:
+    """For each approved task among `live`, all that there are: its place in its queue, or what it waits for."""
+    approved = [run for run in live if run.state is State.APPROVED]
+    if not approved:
+        return {}
+    from conductor_git.landing import order
+
+    known = [*live, *_needed(project, approved, {run.task_id for run in live})]
+    found: dict[TaskId, tuple[int | None, tuple[TaskId, ...]]] = {}
+    for target in order.targets(approved):
+        queue = order.queue(known, target)
+        found |= {run.task_id: (number, ()) for number, run in enumerate(queue.ready, 1)}
+        found |= {waiting.run.task_id: (None, waiting.needs) for waiting in queue.waiting}
+    return found
+
+
+def _needed(project: Project, approved: Sequence[Run], known: set[TaskId]) -> Iterator[Run]:
+    """What approved tasks need of those that have ended."""
+    for task_id in {need for run in approved for need in run.needs} - known:
+        try:
+            yield project.runs.get(task_id)
+        except ConductorError:
+            continue  # it is not there or cannot be read, so nobody knows that it has landed
 
 
 def health(project: Project, run: Run, now: datetime) -> Health | None:
@@ -105,30 +139,4 @@ def health(project: Project, run: Run, now: datetime) -> Health | None:
         return Health.DEAD
     beat = last_beat(project.layout, run.task_id)
     quiet = now.timestamp() - beat if beat is not None else 0.0
-    return Health.SLOW if quiet > QUIET_SECONDS else Health.ALIVE
-
-
-def show(project: Project, task_id: TaskId, *, now: datetime) -> Shown:
-    """One task: its record, its reviews, why it stands where it stands, and what moves it."""
-    run = project.runs.get(task_id)
-    reviews = FileReviews(project.layout).all(task_id)
-    (row,) = rows(project, [run], now)
-    return Shown(row, reviews, _waits_for(row, reviews), next_command(run))
-
-
-def _waits_for(row: Row, reviews: Sequence[Review]) -> str:
-    run = row.run
-    if run.state is State.WORKING and row.health is Health.DEAD:
-        return "a person: its agent is gone without handing anything in"
-    if run.state is State.WORKING and run.history[-1].event is Event.BOUNCE and run.landing is not None:
-        return f"its worker to mend the {run.landing.outcome}" + _in_files(run.landing.files)
-    if run.state is State.IN_REVIEW:
-        have = len(approvals(reviews, run.head_commit)) if run.head_commit else 0
-        return f"reviewers: {have} of {run.reviews_required} approvals"
-    if run.state is State.APPROVED and run.landing is not None and run.landing.files:
-        return f"the landing, last {Outcome.BLOCKED}" + _in_files(run.landing.files)
-    return _WAITS_FOR.get(run.state) or f"nothing: {run.reason or 'no reason was given'}"
-
-
-def _in_files(files: Sequence[str]) -> str:
-    return f" in {', '.join(files[:5])}" if files else ""
+    return Health.SLOW if quiet > quiet_after(project.layout) else Health.ALIVE

@@ -17,9 +17,11 @@ from conductor_git.project import Project
 from conductor_git.run import Phase, Run, State
 from conductor_git.transition import tell_missing
 from conductor_git.undo_spawn import remove_half_made
+from conductor_git.workflow import reviewed
 from conductor_git.workflow.landing import cleanup
 from conductor_git.workflow.landing.outcome import tell_missing_outcome
 from conductor_git.workflow.landing.settle import checkout_in, settle
+from conductor_git.workflow.restoring import place
 
 
 def recover(project: Project, *, at: datetime) -> tuple[TaskId, ...]:
@@ -62,6 +64,7 @@ def _mend(project: Project, intent: Intent, at: datetime) -> None:
         return
     run = project.runs.get(task_id)
     _free_locks(project, run)
+    _drop_half_evidence(project, run)
     mend = _MENDERS.get(intent.verb)
     if mend is not None:
         mend(project, run, at)
@@ -91,22 +94,31 @@ def _free_locks(project: Project, run: Run) -> None:
     git_dir = worktree.registered_git_dir(layout, Path(run.worktree))
     if git_dir is not None:
         locks += git_dir.glob("*.lock")
-    there = checkout_in(project, run.landing) if run.landing else None
-    if there is not None:
-        locks.append(there.git_dir / "HEAD.lock")  # its `index.lock` is ours, and settled with the landing
+    for landing in filter(None, (run.landing, run.undo, run.join)):
+        there = checkout_in(project, landing)
+        if there is not None:
+            locks.append(there.git_dir / "HEAD.lock")  # its `index.lock` is ours, and settled with the landing
     gitlocks.clear(layout, locks, label=run.task_id)
+
+
+def _drop_half_evidence(project: Project, run: Run) -> None:
+    for landing in filter(None, (run.landing, run.undo)):
+        durable.drop_temporaries(project.layout.evidence(landing.landing_id))
 
 
 def _mend_landing(project: Project, run: Run, at: datetime) -> None:
     """Finish a landing whose commit is on the target; take back one whose commit is not."""
-    looking = integration.opened(project.layout, project.git)
-    tree = project.layout.gates / run.task_id
-    if tree.exists():  # its gates may have outlived the landing that ran them
-        gates.end_orphans(tree)
-    gates.remove_tree(looking, tree)
+    gates.settle(project.layout, run.target)
     run = settle(project, run, at=at)
     if run.state is State.COMPLETED and run.landing and run.landing.phase is Phase.CLEANUP:
         cleanup.clean_up(project, run, at=at)
 
 
-_MENDERS: Final[Mapping[str, Callable[[Project, Run, datetime], None]]] = {"merge": _mend_landing}
+_MENDERS: Final[Mapping[str, Callable[[Project, Run, datetime], None]]] = {
+    "merge": _mend_landing,
+    "undo": _mend_landing,
+    # An intent that a power cut emptied: the record tells whether a landing was under way.
+    "unknown": _mend_landing,
+    "restore": place.mend,
+    **dict.fromkeys(reviewed.MENDED, reviewed.mend),
+}

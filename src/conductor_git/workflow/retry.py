@@ -6,6 +6,7 @@ import shlex
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from conductor_git import configguard, integration, journal, worktree
 from conductor_git.actor import Actor
@@ -18,7 +19,10 @@ from conductor_git.runner.launch import launch, require_command
 from conductor_git.runner.stop import end_attempt
 from conductor_git.salvage import Salvage, keep_commit, keep_head_of_gone, salvage
 from conductor_git.transition import message_of, move
+from conductor_git.workflow.review_again import review_again
 from conductor_git.workflow.spawn import write_context
+
+_WHY: Final = "retry --reset started over"
 
 
 def retry(
@@ -27,17 +31,21 @@ def retry(
     """FAILED or CANCELLED → ASSIGNED, one generation up; a worker of the old one is refused from here on.
 
     The branch and its worktree go on as they are, and a worktree that is gone is made again. With `reset` they start
-    over from the target's tip: the old commits and everything uncommitted are kept in a salvage ref first. A task that
-    has a command is launched again.
+    over from the target's tip: the old commits and everything uncommitted are kept in a salvage ref first. A reviewer's
+    task goes on with the commit that is in review now. A task that has a command is launched again.
     """
     run = project.runs.get(task_id)
     if (run.state, Event.RETRY) not in TRANSITIONS:
         advance(run, Event.RETRY, at=at, by=by.name)
     require_command(task_id, run.command)
     end_attempt(project, task_id, at=at)
+    if run.review_of is not None:
+        run, kept = review_again(project, task_id, by=by, at=at)
+        return (launch(project, run) if run.command else run), kept
     with journal.operation(project.layout, task_id, "retry", seconds=60) as held:
         project = project.holding(held)
         run = project.runs.get(task_id)
+        configguard.require_agreed(project.layout, integration.shared_config(project.git))
         kept = _start_over(project, run, at) if reset else None
         base = _base_after(project, run) if reset else run.base_commit
         _see_to_worktree(project, run, at)
@@ -58,6 +66,8 @@ def retry(
                 approved_commit=None,
                 reason=None,
                 landing=None,
+                undo=None,
+                join=None,
             ),
         )
     return (launch(project, run) if run.command else run), kept
@@ -100,7 +110,7 @@ def _require_branch_to_ourselves(project: Project, run: Run) -> None:
 def _keep_files(project: Project, run: Run, base: CommitId, tip: CommitId | None, at: datetime) -> Salvage | None:
     looking = configguard.filtering(integration.opened(project.layout, project.git), project.layout, run.task_id)
     path = Path(run.worktree)
-    kept = salvage(looking, project.git, project.layout, run.task_id, path, at=at, keep_head=tip != base)
+    kept = salvage(looking, project.git, project.layout, run.task_id, path, at=at, why=_WHY, keep_head=tip != base)
     if kept and kept.ref:
         _tell(project, run, kept)
     return kept
@@ -117,9 +127,10 @@ def _tell(project: Project, run: Run, kept: Salvage) -> None:
 def _reset_worktree(project: Project, run: Run, base: CommitId) -> None:
     """Put the worktree on its branch at `base`, wherever its HEAD was and whatever was under way in it."""
     path = Path(run.worktree)
-    git = replace(project.git, cwd=path, git_dir=worktree.registered_git_dir(project.layout, path), work_tree=path)
+    git_dir = worktree.registered_git_dir(project.layout, path)
+    git = replace(project.git, cwd=path, git_dir=git_dir, work_tree=path, transports=True)
     git.run("rebase", "--quit", ok=(0, 1, 128))  # refused where none is under way
-    git.run("checkout", "--quiet", "--force", "--no-track", "-B", run.branch, base)
+    git.run("checkout", "--quiet", "--force", "--no-recurse-submodules", "--no-track", "-B", run.branch, base)
     git.run("clean", "-fdxq", "-e", "/.worker-ctx.json")
 
 

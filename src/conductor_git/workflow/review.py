@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from conductor_git import journal
 from conductor_git.actor import Actor
-from conductor_git.errors import IllegalTransition, SelfReview, Superseded
+from conductor_git.environment import inherited
+from conductor_git.errors import BadInput, IllegalTransition, Superseded
 from conductor_git.history import tip_of
+from conductor_git.masking import mask, secret_values
 from conductor_git.message import Message
 from conductor_git.names import CommitId, TaskId, short
-from conductor_git.project import Project, commit_of
-from conductor_git.review import LineComment, Review, Verdict, approvals
+from conductor_git.project import Project
+from conductor_git.record import BadField, parse_commit
+from conductor_git.review import LineComment, Review, Verdict, approvals, ready, require_bounded
 from conductor_git.run import Event, Run, State, next_command
 from conductor_git.store.reviews import FileReviews
-from conductor_git.transition import message_of, move
+from conductor_git.transition import following, message_of, move
+from conductor_git.workflow.remarks import require_there
+from conductor_git.workflow.reviewer import require_reviewer
+
+_TOLD_LINES: Final = 200
+_TOLD_CHARACTERS: Final = 32 * 1024
+_NOTE: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a reviewer has to say, without secrets and within the limits."""
+
+    verdict: Verdict
+    body: str
+    comments: tuple[LineComment, ...]
+    commit: CommitId | None
+    """The commit that the reviewer means; None is whatever is in review."""
 
 
 def approve(
@@ -31,25 +53,10 @@ def approve(
     """Approve the commit in review. With enough distinct approvals of it: IN_REVIEW → APPROVED.
 
     A `commit` that is not the one in review, or a branch that has moved on, raises `Superseded`; the review of the
-    new commit starts from none. A worker cannot approve its own task.
+    new commit starts from none. A worker cannot approve its own task. The verdict of a reviewer's task completes that
+    task too, in the same operation.
     """
-    project.runs.get(task_id)
-    with journal.operation(project.layout, task_id, "approve") as held:
-        project = project.holding(held)
-        run = _reviewable(project, task_id, by, at, commit)
-        reviewed = _record(project, run, Verdict.APPROVE, by, at, body, ())
-        count = len(approvals(FileReviews(project.layout).all(task_id), reviewed))
-        if run.state is State.APPROVED or count < run.reviews_required:
-            return run
-        return move(
-            project,
-            task_id,
-            Event.APPROVE,
-            at=at,
-            by=by.name,
-            commit=reviewed,
-            also=lambda now: replace(now, approved_commit=reviewed),
-        )
+    return _give(project, task_id, by, at, _said(Verdict.APPROVE, body, (), commit))
 
 
 def request_changes(
@@ -61,44 +68,102 @@ def request_changes(
     body: str = "",
     comments: Sequence[LineComment] = (),
 ) -> Run:
-    """Send the task back to WORKING with what is to change; the same worktree and branch go on."""
+    """Send the task back to WORKING with what is to change; the same worktree and branch go on.
+
+    A comment on a file or line that the commit does not have is refused (`NotFound`), and nothing of the review kept.
+    """
+    return _give(project, task_id, by, at, _said(Verdict.REQUEST_CHANGES, body, comments, None))
+
+
+def _said(verdict: Verdict, body: str, comments: Sequence[LineComment], commit: str | None) -> _Said:
+    secrets = secret_values(inherited())
+    body = mask(ready(body), secrets)
+    kept = tuple(
+        replace(comment, path=ready(comment.path), body=mask(ready(comment.body), secrets)) for comment in comments
+    )
+    require_bounded(body, kept)
+    return _Said(verdict, body, kept, None if commit is None else _whole(commit))
+
+
+def _whole(commit: str) -> CommitId:
+    """A reviewer approves a commit, not what a name or the beginning of an id stands for at the moment."""
+    try:
+        return parse_commit(commit)
+    except BadField as bad:
+        raise BadInput(
+            f"--commit takes the whole id of a commit: {bad}", hint="git rev-parse HEAD", commit=commit[:80]
+        ) from bad
+
+
+def _give(project: Project, task_id: TaskId, by: Actor, at: datetime, said: _Said) -> Run:
     project.runs.get(task_id)
-    with journal.operation(project.layout, task_id, "request-changes") as held:
+    with journal.operation(project.layout, task_id, _VERBS[said.verdict]) as held:
         project = project.holding(held)
-        run = _reviewable(project, task_id, by, at, None)
-        reviewed = _record(project, run, Verdict.REQUEST_CHANGES, by, at, body, tuple(comments))
-        return move(
-            project,
-            task_id,
-            Event.REQUEST_CHANGES,
-            at=at,
-            by=by.name,
-            commit=reviewed,
-            note=body or None,
-            also=lambda now: replace(now, approved_commit=None),
-        )
+        run = project.runs.get(task_id)
+        reviewer = require_reviewer(project, run, by)
+        with _completing(project, reviewer, at) as complete:
+            reviewed = _reviewable(project, run, by, at, said.commit)
+            _require_its_commit(run, reviewer)
+            require_there(project, run, said.comments)
+            review = _record(project, run, reviewed, by, at, said)
+            with following(run):
+                project.bus.append(told(run, review))
+                run = take_effect(project, run, review, at)
+                complete(review)
+    return run
 
 
-def _reviewable(project: Project, task_id: TaskId, by: Actor, at: datetime, commit: str | None) -> Run:
-    run = project.runs.get(task_id)
-    if by.worker == task_id:
-        raise SelfReview(
-            f"the worker of {task_id} cannot review its own work",
-            hint=f"cd {project.repository} && conductor-git approve {task_id}",
-            task_id=task_id,
-        )
+_VERBS: Final = {Verdict.APPROVE: "approve", Verdict.REQUEST_CHANGES: "request-changes"}
+
+
+@contextmanager
+def _completing(project: Project, reviewer: Run | None, at: datetime) -> Iterator[Callable[[Review], object]]:
+    """An operation on the reviewer's task around the verdict, so that a kill between the two records is mended."""
+    if reviewer is None:
+        yield lambda review: None
+        return
+    with journal.operation(project.layout, reviewer.task_id, "reviewed") as held:
+        holding = project.holding(held)
+        yield lambda review: complete_reviewer(holding, reviewer.task_id, review, at)
+
+
+def complete_reviewer(project: Project, task_id: TaskId, review: Review, at: datetime) -> Run:
+    """The reviewer's task has done its work: `review` is its verdict."""
+    said = f"{review.verdict} of {short(review.commit)}"
+    return move(
+        project,
+        task_id,
+        Event.REVIEWED,
+        at=at,
+        by=task_id,
+        commit=review.commit,
+        note=said,
+        also=lambda now: replace(now, summary=said),
+    )
+
+
+def _reviewable(project: Project, run: Run, by: Actor, at: datetime, commit: CommitId | None) -> CommitId:
+    """The commit in review, which the branch is at and the reviewer means."""
     if run.state not in (State.IN_REVIEW, State.APPROVED):
         raise IllegalTransition(
-            f"{task_id} is {run.state}: nothing of it is in review",
+            f"{run.task_id} is {run.state}: nothing of it is in review",
             hint=next_command(run),
-            task_id=task_id,
+            task_id=run.task_id,
             state=str(run.state),
             event="review",
         )
     require_at_head(project, run, tip_of(project.git, run.branch_ref), by, at)
-    if commit is not None and commit_of(project, commit) != run.head_commit:
-        raise _superseded(run, run.head_commit, f"{commit} is not the commit in review, {short(run.head_commit)}")
-    return run
+    assert run.head_commit is not None  # IN_REVIEW and APPROVED always have one
+    if commit is not None and commit != run.head_commit:
+        raise _superseded(run, run.head_commit, f"{short(commit)} is not the commit in review")
+    return run.head_commit
+
+
+def _require_its_commit(run: Run, reviewer: Run | None) -> None:
+    if reviewer is not None and reviewer.base_commit != run.head_commit:
+        again = f"conductor-git cancel {reviewer.task_id} && conductor-git retry {reviewer.task_id}"
+        why = f"{reviewer.task_id} looked at {short(reviewer.base_commit)}, and {short(run.head_commit)} is in review"
+        raise _superseded(run, run.head_commit, why, hint=again)
 
 
 def require_at_head(
@@ -128,39 +193,61 @@ def supersede(project: Project, run: Run, tip: CommitId, by: Actor, at: datetime
     )
 
 
-def _superseded(run: Run, head: CommitId | None, why: str) -> Superseded:
+def _superseded(run: Run, head: CommitId | None, why: str, *, hint: str = "") -> Superseded:
     return Superseded(
         f"{why}; it has to be reviewed as it is now",
-        hint=f"conductor-git diff {run.task_id}",
+        hint=hint or f"conductor-git diff {run.task_id}",
         task_id=run.task_id,
         approved_commit=run.approved_commit,
         head_commit=head,
     )
 
 
-def _record(
-    project: Project,
-    run: Run,
-    verdict: Verdict,
-    by: Actor,
-    at: datetime,
-    body: str,
-    comments: tuple[LineComment, ...],
-) -> CommitId:
-    reviewed = run.head_commit
-    assert reviewed is not None  # IN_REVIEW and APPROVED always have one
-    review = FileReviews(project.layout).add(
+def _record(project: Project, run: Run, reviewed: CommitId, by: Actor, at: datetime, said: _Said) -> Review:
+    def make(number: int) -> Review:
+        return Review(number, by.name, said.verdict, reviewed, said.body, at, said.comments)
+
+    return FileReviews(project.layout).add(run.task_id, make)
+
+
+def take_effect(project: Project, run: Run, review: Review, at: datetime) -> Run:
+    """The task after `review`: sent back, or approved if it is now and was not."""
+    if review.verdict is Verdict.REQUEST_CHANGES:
+        return move(
+            project,
+            run.task_id,
+            Event.REQUEST_CHANGES,
+            at=at,
+            by=review.reviewer,
+            commit=review.commit,
+            note=review.body.strip().partition("\n")[0][:_NOTE] or None,
+            also=lambda now: replace(now, approved_commit=None),
+        )
+    count = len(approvals(FileReviews(project.layout).all(run.task_id), review.commit))
+    if run.state is State.APPROVED or count < run.reviews_required:
+        return run
+    return move(
+        project,
         run.task_id,
-        lambda number: Review(
-            number=number, reviewer=by.name, verdict=verdict, commit=reviewed, body=body, comments=comments, at=at
-        ),
+        Event.APPROVE,
+        at=at,
+        by=review.reviewer,
+        commit=review.commit,
+        also=lambda now: replace(now, approved_commit=review.commit),
     )
-    project.bus.append(_told(run, review))
-    return reviewed
 
 
-def _told(run: Run, review: Review) -> Message:
-    lines = [f"{review.reviewer}: {review.verdict} {short(review.commit)}", *([review.body] if review.body else [])]
+def told(run: Run, review: Review) -> Message:
+    """The bus's word on a review; what is long is cut, and the record has the rest."""
+    lines = [f"{review.reviewer}: {review.verdict} {short(review.commit)}", *review.body.splitlines()]
     lines += [f"{comment.path}:{comment.line}: {comment.body}" for comment in review.comments]
     meta = {"verdict": str(review.verdict), "reviewer": review.reviewer, "commit": review.commit}
-    return message_of(run, "REVIEW", "\n".join(lines), meta)
+    meta["number"] = str(review.number)
+    return message_of(run, "REVIEW", _cut(lines, f"conductor-git show {run.task_id}"), meta)
+
+
+def _cut(lines: Sequence[str], command: str) -> str:
+    text = "\n".join(lines[:_TOLD_LINES])
+    if len(lines) <= _TOLD_LINES and len(text) <= _TOLD_CHARACTERS:
+        return text
+    return f"{text[:_TOLD_CHARACTERS]}\n… and more: {command}"

@@ -29,6 +29,7 @@ from conductor_git.errors import (
     Unfinished,
     UnsafePath,
 )
+from conductor_git.heartbeat import remember_quiet
 from conductor_git.history import Branches, branches, tip_of
 from conductor_git.identity import place
 from conductor_git.integration import shared_config
@@ -39,6 +40,7 @@ from conductor_git.runner.launch import launch, require_command
 from conductor_git.settings import bus_address
 from conductor_git.transition import begin
 from conductor_git.undo_spawn import remove_half_made
+from conductor_git.workflow.reviewer import refuse_own
 
 _SURE_NAME: Final = re.compile(
     r"(?!.*\.lock(?:/|$))[a-z0-9][a-z0-9_-]*(?:[./][a-z0-9][a-z0-9_-]*)*", re.ASCII | re.IGNORECASE
@@ -60,6 +62,9 @@ class Order:
     needs: tuple[TaskId, ...] = ()
     reviews_required: int | None = None
     existing: bool = False
+    priority: int = 0
+    review_of: TaskId | None = None
+    """Of a reviewer's task, the one it is to review; see `workflow.spawn_review`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +86,15 @@ class Plan:
     reviews_required: int
     bus: Address
     """Where the project's messages go."""
+    priority: int = 0
+    review_of: TaskId | None = None
+    quiet_after: float | None = None
+    """`limits.quiet_after` of the config; None leaves what was remembered of it."""
 
 
 def plan(project: Project, order: Order, config: Config) -> Plan:
     """Decide what `order` means here, or refuse it before anything is made."""
-    if project.layout.run_info(order.task_id).exists():
-        raise _exists(order.task_id)
+    require_free(project, order.task_id)
     known = branches(project.git)
     if known.current is None:
         require_commits(project)
@@ -105,13 +113,7 @@ def plan(project: Project, order: Order, config: Config) -> Plan:
         )
     if order.existing and not tip:
         raise NotFound(f"there is no branch {branch} to go on with", hint=f"conductor-git spawn {order.task_id}")
-    path = worktree_path(project, config, order.task_id)
-    if os.path.lexists(path):
-        raise PathExists(
-            f"{path} is there already, and no task of ours uses it",
-            hint=f"ls -la {shlex.quote(str(path))}",
-            path=str(path),
-        )
+    path = free_path(project, config, order.task_id)
     return Plan(
         task_id=order.task_id,
         title=order.title or _first_line(order.prompt) or order.task_id,
@@ -122,12 +124,19 @@ def plan(project: Project, order: Order, config: Config) -> Plan:
         base_commit=_base(project, order.base, known.tips[target], tip),
         worktree=path,
         root=path.parent,
-        agent=order.agent or (Path(order.command[0]).name if order.command else config.agents.default),
+        agent=agent_name(order, config),
         command=order.command,
         needs=order.needs,
         reviews_required=order.reviews_required or config.reviews_required,
         bus=bus_address(project, config),
+        priority=order.priority,
+        quiet_after=config.limits.quiet_after,
     )
+
+
+def require_free(project: Project, task_id: TaskId) -> None:
+    if project.layout.run_info(task_id).exists():
+        raise _exists(task_id)
 
 
 def _exists(task_id: TaskId) -> TaskExists:
@@ -137,6 +146,10 @@ def _exists(task_id: TaskId) -> TaskExists:
 def _require_known(project: Project, needs: Iterable[TaskId]) -> None:
     for task_id in needs:
         project.runs.get(task_id)
+
+
+def agent_name(order: Order, config: Config) -> str | None:
+    return order.agent or (Path(order.command[0]).name if order.command else config.agents.default)
 
 
 def _first_line(prompt: str) -> str:
@@ -190,12 +203,26 @@ def worktree_path(project: Project, config: Config, task_id: TaskId) -> Path:
     return path
 
 
+def free_path(project: Project, config: Config, task_id: TaskId) -> Path:
+    """`worktree_path`, where nothing is yet."""
+    path = worktree_path(project, config, task_id)
+    if os.path.lexists(path):
+        raise PathExists(
+            f"{path} is there already, and no task of ours uses it",
+            hint=f"ls -la {shlex.quote(str(path))}",
+            path=str(path),
+        )
+    return path
+
+
 def spawn(project: Project, wanted: Plan, *, by: Actor, at: datetime, start_agent: bool = True) -> Run:
     """Make what `wanted` says and return the task: ASSIGNED, or WORKING where its command was launched.
 
     A failure at any step undoes the steps before it, and only those; after a kill the next command does. Any number
-    of spawns may run at once: of one task id, one wins.
+    of spawns may run at once: of one task id, one wins. A worker spawns no reviewer of its own work (`SelfReview`).
     """
+    if wanted.review_of is not None:
+        refuse_own(wanted.review_of, by)
     facts = {
         "branch": wanted.branch,
         "new_branch": wanted.new_branch,
@@ -209,8 +236,7 @@ def spawn(project: Project, wanted: Plan, *, by: Actor, at: datetime, start_agen
 
 def _made(project: Project, wanted: Plan, facts: dict[str, Any], by: Actor, at: datetime) -> Run:
     with journal.operation(project.layout, wanted.task_id, "spawn", seconds=120, **facts) as held:
-        if project.layout.run_info(wanted.task_id).exists():
-            raise _exists(wanted.task_id)
+        require_free(project, wanted.task_id)
         if os.path.lexists(wanted.worktree) or _branch_taken(project, wanted):
             raise PathExists(
                 f"{wanted.worktree} or its branch was made meanwhile",
@@ -265,21 +291,32 @@ def _make(project: Project, wanted: Plan, by: Actor, at: datetime) -> Run:
     layout = project.layout
     if wanted.bus != current_address(layout.state_dir):
         set_current(layout.state_dir, wanted.bus)
+    if wanted.quiet_after is not None:
+        remember_quiet(layout, wanted.quiet_after)
     durable.make_directory(layout.task(wanted.task_id))
     durable.replace(layout.prompt(wanted.task_id), wanted.prompt.encode())
-    configguard.remember(layout, wanted.task_id, shared_config(project.git))
+    entries = shared_config(project.git)
+    configguard.require_agreed(layout, entries)
+    configguard.remember(layout, wanted.task_id, entries)
     worktree.exclude_own_files(layout)
+    _make_worktree(project, wanted)
+    run = _first_record(project, wanted, by, at)
+    write_context(project, run)
+    return begin(project, run)
+
+
+def _make_worktree(project: Project, wanted: Plan) -> None:
+    if wanted.review_of is not None:
+        worktree.add_read_only(project.git, project.layout, wanted.worktree, commit=wanted.base_commit)
+        return
     worktree.add(
         project.git,
-        layout,
+        project.layout,
         wanted.worktree,
         branch=wanted.branch,
         commit=wanted.base_commit,
         new_branch=wanted.new_branch,
     )
-    run = _first_record(project, wanted, by, at)
-    write_context(project, run)
-    return begin(project, run)
 
 
 def _first_record(project: Project, wanted: Plan, by: Actor, at: datetime) -> Run:
@@ -295,6 +332,8 @@ def _first_record(project: Project, wanted: Plan, by: Actor, at: datetime) -> Ru
         agent=wanted.agent,
         command=wanted.command,
         needs=wanted.needs,
+        priority=wanted.priority,
+        review_of=wanted.review_of,
         reviews_required=wanted.reviews_required,
         created_at=at,
         updated_at=at,
@@ -321,5 +360,6 @@ def write_context(project: Project, run: Run) -> None:
         bus=project.bus.url,
         description=run.title,
         created_at=run.created_at,
+        review_of=run.review_of,
     )
     place(context, git_dir)

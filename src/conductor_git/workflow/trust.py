@@ -32,6 +32,7 @@ def agree(project: Project) -> tuple[str, ...]:
         if config.commands:
             trust(config)
     entries = shared_config(project.git)
+    configguard.agree(project.layout, entries)
     changed: set[str] = set()
     for run in project.runs.scan():
         if isinstance(run, BadRecord) or run.state.is_final:

@@ -18,6 +18,7 @@ from conductor_git.salvage import Salvage, keep_commit, keep_head_of_gone, salva
 from conductor_git.transition import message_of, note
 
 _AGENT_SECONDS: Final = 5.0
+_WHY: Final = "the worktree was removed after the landing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +83,16 @@ def remove_worktree(project: Project, run: Run, *, at: datetime) -> Salvage | No
     worktree.require_removable(path, path.parent, project.repository)
     looking = configguard.filtering(integration.opened(project.layout, project.git), project.layout, run.task_id)
     half = worktree.is_half_removed(git_dir)
-    kept = salvage(looking, project.git, project.layout, run.task_id, path, at=at, half_removed=half)
+    home = run.base_commit if run.review_of is not None else None
+    kept = salvage(
+        looking, project.git, project.layout, run.task_id, path, at=at, why=_WHY, home=home, half_removed=half
+    )
     if kept is not None:
         _tell(project, run, kept)
     (path / CONTEXT_NAME).unlink(missing_ok=True)
-    # Forced only when the salvage holds what git would refuse to drop.
-    worktree.remove(project.git, path, git_dir, force=kept is not None)
+    # Forced only when the salvage holds what git would refuse to drop; git itself looks for that, with `git status`.
+    quiet = configguard.quieted(project.git, project.layout, run.task_id, integration.shared_config(project.git))
+    worktree.remove(quiet, path, git_dir, force=kept is not None)
     return kept
 
 

@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from conductor_git import durable
 from conductor_git.actor import Actor
 from conductor_git.errors import Blocked, GitFailed
 from conductor_git.history import is_contained, tip_of
-from conductor_git.names import readable, short
+from conductor_git.names import CommitId, readable, short
 from conductor_git.project import Project
 from conductor_git.run import Event, Landing, Outcome, Phase, Run
 from conductor_git.transition import following, message_of, move, note
+from conductor_git.workflow.landing.undone import tell_undone
 
-_NOTE_LIMIT = 2000
+_NOTE_LIMIT: Final = 2000
+
+
+def read_back(project: Project, target: str, commit: CommitId) -> None:
+    """Look that `target` holds `commit`, then sync its file system: what follows may say that it has landed."""
+    tip = tip_of(project.git, f"refs/heads/{target}")
+    if tip is None or (tip != commit and not is_contained(project.git, commit, tip)):
+        raise GitFailed(
+            f"{target} does not hold {short(commit)} after the landing: somebody moved it back",
+            hint=f"git reflog {target}",
+            target=target,
+            commit=commit,
+        )
+    durable.sync_filesystem(project.layout.common_dir)
 
 
 def complete(project: Project, run: Run, landing: Landing, outcome: Outcome, *, by: Actor, at: datetime) -> Run:
-    """Write COMPLETED and LANDED, once the target was read back to hold the commit and its file system is synced."""
+    """Write COMPLETED and LANDED; what landed was read back before."""
     commit = landing.merge_commit
-    tip = tip_of(project.git, run.target_ref)
     assert commit is not None
-    if tip is None or (tip != commit and not is_contained(project.git, commit, tip)):
-        raise GitFailed(
-            f"{run.target} does not hold {short(commit)} after the landing: somebody moved it back",
-            hint=f"conductor-git merge {run.task_id}",
-            task_id=run.task_id,
-        )
-    durable.sync_filesystem(project.layout.common_dir)
     ended = replace(landing, phase=Phase.CLEANUP if landing.cleanup else Phase.ENDED, outcome=outcome)
     run = move(
         project,
@@ -86,8 +94,16 @@ def tell_outcome(project: Project, run: Run) -> None:
 
 def tell_missing_outcome(project: Project, run: Run) -> None:
     """For recovery: post what `tell_outcome` would have, unless the bus has it. Safe to repeat."""
-    if run.landing is None or run.landing.outcome is None or run.history[-1].event not in (Event.MERGE, Event.BOUNCE):
+    teller = _TELLERS.get(run.history[-1].event)
+    if teller is None or run.landing is None or run.landing.outcome is None:
         return
-    told = project.bus.tail(1, types=("LANDED", "BOUNCED"), task_id=run.task_id)
+    told = project.bus.tail(1, types=("LANDED", "BOUNCED", "UNDONE"), task_id=run.task_id)
     if not told or told[-1].meta.get("step") != str(len(run.history)):
-        tell_outcome(project, run)
+        teller(project, run)
+
+
+_TELLERS: Final[Mapping[Event, Callable[[Project, Run], None]]] = {
+    Event.MERGE: tell_outcome,
+    Event.BOUNCE: tell_outcome,
+    Event.UNDO: tell_undone,
+}

@@ -1,22 +1,26 @@
-"""The push after a landing, where the config asks for one: plain, never forced."""
+"""The push after a landing, where the config asks for one, and what is told of it."""
 
 from __future__ import annotations
 
-from conductor_git.errors import GitFailed
+from conductor_git.errors import PushRejected
+from conductor_git.names import CommitId
 from conductor_git.project import Project
 from conductor_git.run import Outcome, Run
 from conductor_git.transition import message_of
+from conductor_git.workflow.landing.remote import Join, push_target
 
 
-def push(project: Project, remote: str, run: Run) -> str:
+def _join_nothing(theirs: CommitId) -> CommitId:
+    raise PushRejected(f"{theirs} is not on the target", hint="git fetch")
+
+
+def push(project: Project, remote: str, run: Run, join: Join = _join_nothing) -> str:
     """Push the target of `run` to `remote`; returns what was said against it, empty where it went through.
 
     The task has landed either way: its target is never moved backwards for a remote.
     """
-    try:
-        project.git.run("push", "--quiet", "--end-of-options", remote, f"{run.target_ref}:{run.target_ref}")
-    except GitFailed as refused:
-        words = f"push to {remote} was refused: {refused.message}"
+    pushed = push_target(project, remote, run.target_ref, join)
+    if pushed.rejected:
+        words = f"push to {remote} was refused: {pushed.rejected}"
         project.bus.append(message_of(run, "ERROR", words, {"outcome": str(Outcome.PUSH_REJECTED)}))
-        return refused.message
-    return ""
+    return pushed.rejected

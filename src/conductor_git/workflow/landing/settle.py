@@ -6,42 +6,65 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from conductor_git import worktree
+from conductor_git import durable, worktree
 from conductor_git.actor import COORDINATOR
 from conductor_git.history import is_contained, tip_of
 from conductor_git.landing import checkout as checkouts
 from conductor_git.landing.checkout import Checkout
+from conductor_git.names import CommitId
 from conductor_git.project import Project
 from conductor_git.run import Landing, Outcome, Phase, Run, State
 from conductor_git.transition import note
-from conductor_git.workflow.landing.outcome import complete
+from conductor_git.workflow.landing.outcome import complete, read_back
+from conductor_git.workflow.landing.undone import complete_undo
 
 
 def settle(project: Project, run: Run, *, at: datetime) -> Run:
-    """Finish the landing of `run` whose commit is on the target; take back one whose commit is not. Safe to repeat.
+    """Finish the landing of `run`, or its undoing, whose commit is on the target; take back one whose commit is not.
 
-    Call it with the task's lock held. It needs no lease: what it writes in a checkout it writes under the
-    `index.lock` that the landing left there, which keeps every other landing and every git command out.
+    Safe to repeat. Call it with the task's lock held. It needs no lease: what it writes in a checkout it writes under
+    the `index.lock` that the landing left there, which keeps every other landing and every git command out.
     """
-    landing = run.landing
-    if landing is None or landing.phase is not Phase.PUBLISH or run.state is not State.APPROVED:
-        return run
+    landing, undo = run.landing, run.undo
+    if run.state is State.APPROVED and landing is not None and landing.phase is Phase.PUBLISH:
+        if _has_arrived(project, run, landing):
+            return complete(project, run, landing, Outcome.LANDED, by=COORDINATOR, at=at)
+        return note(project, run.task_id, lambda now: replace(now, landing=None), at=at)
+    if run.state is State.COMPLETED and undo is not None and undo.phase is Phase.PUBLISH:
+        if _has_arrived(project, run, undo):
+            return complete_undo(project, run, undo, by=COORDINATOR, at=at)
+        return note(project, run.task_id, lambda now: replace(now, undo=None), at=at)
+    if run.join is not None and run.join.phase is Phase.PUBLISH:
+        ended = replace(run.join, phase=Phase.ENDED, outcome=Outcome.LANDED)
+        joined = ended if _has_arrived(project, run, run.join) else None
+        return note(project, run.task_id, lambda now: replace(now, join=joined), at=at)
+    return run
+
+
+def _has_arrived(project: Project, run: Run, landing: Landing) -> bool:
+    """Whether the target holds what was about to land; the checkout that was to go along is finished or put back.
+
+    The tasks of one batch share that checkout, and two commands may be settling two of them.
+    """
     assert landing.merge_commit is not None
-    assert landing.target_before is not None
-    tip = tip_of(project.git, run.target_ref)
-    there = checkout_in(project, landing)
-    if tip is not None and is_contained(project.git, landing.merge_commit, tip):
+    base = landing.batch_base or landing.target_before
+    assert base is not None
+    with durable.lock(project.layout.settling(run.target), seconds=60, purpose=f"settle {run.task_id}"):
+        tip = tip_of(project.git, run.target_ref)
+        there = checkout_in(project, landing)
+        if tip is not None and is_contained(project.git, landing.merge_commit, tip):
+            if there is not None:
+                checkouts.finish(there)
+            read_back(project, run.target, landing.merge_commit)
+            return True
         if there is not None:
-            checkouts.finish(there)
-        return complete(project, run, landing, Outcome.LANDED, by=COORDINATOR, at=at)
-    if there is not None:
-        checkouts.mend(project.git, there, landing.target_before, landing.merge_commit)
-    return note(project, run.task_id, lambda now: replace(now, landing=None), at=at)
+            checkouts.mend(project.git, there, base, CommitId(landing.landing_id))
+        return False
 
 
 def checkout_in(project: Project, landing: Landing) -> Checkout | None:
     """The person's checkout that the landing was about to fast-forward, as its record names it."""
     if landing.checkout is None or landing.merge_commit is None:
         return None
-    path, scratch = Path(landing.checkout), project.layout.landing(landing.merge_commit)
+    path, scratch = Path(landing.checkout), project.layout.landing(landing.landing_id)
     return Checkout(path, worktree.registered_git_dir(project.layout, path) or project.layout.common_dir, scratch)

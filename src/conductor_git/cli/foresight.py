@@ -1,0 +1,81 @@
+"""conflicts: who will collide with whom, before either is done."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from conductor_git.cli.here import here
+from conductor_git.cli.options import Json, panel
+from conductor_git.cli.output import coloured, columns, counted, document, narrate, say, within
+from conductor_git.foresight.foresee import Met
+from conductor_git.names import TaskId, parse_task_id
+from conductor_git.workflow.conflicts import Prospect
+from conductor_git.workflow.foretell import foretell
+
+app = typer.Typer()
+
+_HEADER = ("TASK", "WITH", "FILES", "WORK")
+
+
+@app.command(rich_help_panel=panel("look"), epilog="Example: conductor-git conflicts fix-login")
+def conflicts(
+    task: Annotated[
+        str | None, typer.Argument(metavar="TASK", help="Only this task's; by default all.", show_default=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Which live workers will collide, with each other or with their target, uncommitted work included."""
+    place = here()
+    wanted = None if task is None else place.project.runs.get(parse_task_id(task)).task_id
+    found = foretell(place.project)
+    between = [met for met in found.seen.between if wanted in (None, met.first, met.second)]
+    targets = [met for met in found.seen.targets if wanted in (None, met.first)]
+    notes = {task_id: note for task_id, note in found.notes.items() if wanted in (None, task_id)}
+    if as_json:
+        _document(found, between, targets, notes)
+        return
+    for task_id, note in sorted(notes.items()):
+        narrate("▲", f"{task_id}: {note}")
+    if between or targets:
+        say(_table(found, between, targets, wanted))
+        if wanted is None:
+            narrate("○", f"suggested landing order: {', '.join(found.order)}")
+    else:
+        narrate("✓", _nothing(found, wanted))
+
+
+def _document(found: Prospect, between: list[Met], targets: list[Met], notes: dict[str, str]) -> None:
+    document(
+        collisions=[{"tasks": [met.first, met.second], **_facts(met)} for met in between],
+        targets=[{"task_id": met.first, "target": found.runs[met.first].target, **_facts(met)} for met in targets],
+        order=list(found.order),
+        notes=[{"task_id": task_id, "note": note} for task_id, note in sorted(notes.items())],
+    )
+
+
+def _facts(met: Met) -> dict[str, object]:
+    return {"files": list(met.files), "kinds": list(met.kinds), "uncommitted": met.uncommitted}
+
+
+def _table(found: Prospect, between: list[Met], targets: list[Met], wanted: TaskId | None) -> str:
+    rows = [_row(met, met.second) for met in between]
+    if wanted is not None:
+        rows = [(wanted, met.second if met.first == wanted else met.first, *_row(met, "")[2:]) for met in between]
+    rows += [_row(met, f"{found.runs[met.first].target} (target)") for met in targets]
+    head, *lines = within(columns(_HEADER, sorted(rows)), sys.stdout).split("\n")
+    return "\n".join([coloured(head, "2", sys.stdout), *lines])
+
+
+def _row(met: Met, other: str) -> tuple[str, str, str, str]:
+    return (met.first, other, ", ".join(met.files), "uncommitted" if met.uncommitted else "")
+
+
+def _nothing(found: Prospect, wanted: TaskId | None) -> str:
+    if wanted is None:
+        return f"no collision among {counted(len(found.runs), 'live worker')}"
+    if wanted not in found.runs:
+        return f"{wanted} is no live worker, and collides with nobody"
+    return f"{wanted} collides with none of {counted(len(found.runs) - 1, 'other live worker')}"

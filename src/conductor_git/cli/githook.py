@@ -1,0 +1,45 @@
+"""`conductor-git hook NAME`: what the hooks of a worker's worktree call; plumbing, which the help does not show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from conductor_git.actor import worker
+from conductor_git.context import WorkerContext
+from conductor_git.environment import inherited
+from conductor_git.errors import BadInput, NoContext
+from conductor_git.identity import find_context
+from conductor_git.layout import Layout
+from conductor_git.names import readable, short
+from conductor_git.workflow.beat import beat
+
+_SAID: Final = {"post-commit": "{commit} {subject}", "post-rewrite": "rebased, now at {commit} {subject}"}
+_LONGEST: Final = 200
+
+
+def hook(*, name: str) -> None:
+    """Tell of the commit that HEAD is at: a heartbeat, and PROGRESS on the bus. Silent outside a worker's worktree."""
+    if name not in _SAID:
+        raise BadInput(f"there is no hook {name}; there are {', '.join(_SAID)}", hint="conductor-git hooks status")
+    try:
+        context = find_context(Path.cwd(), inherited()).context
+    except NoContext:
+        return
+    _tell(context, _SAID[name])
+
+
+def _tell(context: WorkerContext, words: str) -> None:
+    from conductor_git.bus.current import CurrentBus
+    from conductor_git.gitcmd import Git
+
+    shown = Git(context.worktree).run("log", "-1", "--no-show-signature", "--format=%H%n%s", "HEAD").lines
+    subject = readable(shown[1])[:_LONGEST]
+    beat(
+        Layout(context.state_dir.parent),
+        lambda: CurrentBus(context.state_dir),
+        context.task_id,
+        by=worker(context.task_id, context.generation, inherited()),
+        project_id=context.project_id,
+        note=words.format(commit=short(shown[0]), subject=subject),
+    )

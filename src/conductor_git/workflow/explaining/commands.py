@@ -1,0 +1,60 @@
+"""The commands that move a task, with their arguments; each runs as it stands in the main checkout."""
+
+from __future__ import annotations
+
+from shlex import quote
+
+from conductor_git.run import Run, Strategy
+
+
+def only_looks(command: str) -> bool:
+    """Whether `command`, one of those made here, changes nothing."""
+    words = command.split(" ")
+    return (words[:2] == ["git", "-C"] and words[-1] == "status") or words[1] in ("bus", "diff", "log", "show")
+
+
+def ours(verb: str, run: Run, *options: str) -> str:
+    return " ".join(["conductor-git", verb, run.task_id, *options])
+
+
+def git_in(place: str, *words: str) -> str:
+    """`git *words` in the checkout `place`."""
+    return " ".join(["git", "-C", quote(place), *map(quote, words)])
+
+
+def start_over(run: Run, tip: str | None) -> str:
+    """End the task and start it again, on its branch as it is and in a worktree that is made again where it is gone."""
+    again = f"{ours('cancel', run)} && {ours('retry', run)}"
+    return again if tip is not None else f"{branch_again(run)} && {again}"
+
+
+def branch_again(run: Run) -> str:
+    """Make the branch again at the last commit that is on record."""
+    return f"git branch {quote(run.branch)} {run.head_commit or run.base_commit}"
+
+
+def target_again(run: Run) -> str:
+    return f"git branch {quote(run.target)} {run.base_commit}"
+
+
+def save(run: Run) -> str:
+    """Commit everything in the worktree: git merges and rebases only then."""
+    return f"{git_in(run.worktree, 'add', '--all')} && {git_in(run.worktree, 'commit', '-m', 'Work in progress')}"
+
+
+def join(run: Run, strategy: Strategy) -> tuple[str, ...]:
+    """Bring the target into the branch, so that what conflicts is settled there; between the first and the second,
+    somebody edits the files."""
+    # A merge that the worker makes would be left out again when the commits are replayed.
+    verb = "rebase" if strategy is Strategy.REBASE else "merge"
+    return (git_in(run.worktree, verb, run.target), *conclude(run, verb), ours("done", run))
+
+
+def conclude(run: Run, under_way: str) -> tuple[str, ...]:
+    """End a merge or a rebase whose files are edited; look, where it is anything else that is under way."""
+    if under_way.endswith("merge"):
+        return (git_in(run.worktree, "commit", "--all", "--no-edit"),)
+    if under_way.endswith("rebase"):
+        going_on = git_in(run.worktree, "-c", "core.editor=true", "rebase", "--continue")
+        return (git_in(run.worktree, "add", "--update"), going_on)
+    return (git_in(run.worktree, "status"),)

@@ -1,0 +1,66 @@
+"""Lines that say the same in every state: names in a row, lengths of time, what lies ahead of a branch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from conductor_git.names import short
+from conductor_git.workflow.explaining.facts import Facts, LogEnd
+
+_NAMED = 5
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a, b and c`; of many the first, and how many more there are."""
+    if len(names) > _NAMED:
+        return f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} more"
+    *first, last = names or [""]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def within_files(files: Sequence[str]) -> str:
+    return f" in {listed(files)}" if files else ""
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def span(seconds: float) -> str:
+    """A length of time in its largest unit, as `12m`."""
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)}{unit}"
+    return f"{max(0, int(seconds))}s"
+
+
+def ending(log: LogEnd | None) -> Iterator[str]:
+    """Where a log is, and how it ends."""
+    if log is not None and log.text.strip():
+        yield f"its log ends, in {log.path}:\n{log.text.rstrip()}"
+    elif log is not None:
+        yield f"its log {log.path} is empty"
+
+
+def foresight(facts: Facts) -> Iterator[str]:
+    """What a branch would run into if it landed now, and how far its target has gone on."""
+    run = facts.run
+    if facts.target_tip is None:
+        yield f"its target {run.target} does not exist any more"
+    elif facts.behind:
+        yield f"{run.target} has {counted(facts.behind, 'commit')} that its branch has not"
+    if facts.target_files:
+        yield f"its branch would conflict with {run.target}{within_files(facts.target_files)}"
+    for met in facts.collides:
+        yield f"it collides with {met.other}{within_files(met.files)}"
+    for need in facts.needs:
+        yield f"it needs {need.task_id}, which is {need.state or 'not there'}"
+
+
+def moved(facts: Facts) -> Iterator[str]:
+    """That the branch is not at the commit that was handed in."""
+    run = facts.run
+    if facts.tip is None:
+        yield f"its branch {run.branch} is gone; it was at {short(run.head_commit)}"
+    elif facts.tip != run.head_commit:
+        yield f"its branch is at {short(facts.tip)} now, and no word on {short(run.head_commit)} counts for that"

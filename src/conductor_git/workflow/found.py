@@ -1,0 +1,254 @@
+"""What can be found out about one task beyond its record. Reads only, and refuses nothing: it is for those who look.
+
+What a question costs is spent only in the states that ask it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from conductor_git import durable, heartbeat, journal
+from conductor_git.errors import ConductorError, NotFound
+from conductor_git.history import tip_of
+from conductor_git.names import CommitId, TaskId
+from conductor_git.project import Project
+from conductor_git.review import Review
+from conductor_git.run import Event, Outcome, Run, State
+from conductor_git.workflow.explaining.facts import InTheWay, LogEnd, Need, Tree
+from conductor_git.workflow.look import Health, Row
+from conductor_git.workflow.sift import reviewers_of
+
+_LOG_BYTES: Final = 4000
+_LOG_LINES: Final = 20
+_INTENT_BYTES: Final = 64 * 1024
+_EVIDENCE_BYTES: Final = 1 << 20
+_LANDINGS: Final = ("merge", "undo")
+"""The verbs in the journal that hold a target."""
+
+
+def tip(project: Project, run: Run) -> CommitId | None:
+    return tip_of(project.git, run.branch_ref) if run.review_of is None else None
+
+
+def tree(project: Project, row: Row, tip: str | None) -> Tree:
+    """The worktree of the task; what is uncommitted in it only where somebody may hand that in."""
+    run, path = row.run, Path(row.run.worktree)
+    if not path.is_dir():
+        return Tree(is_there=False)
+    if run.state.is_final or run.review_of is not None or tip is None or not _may_hand_in(row):
+        return Tree()
+    from conductor_git.worktree import registered_git_dir, under_way
+
+    git_dir = registered_git_dir(project.layout, path)
+    if git_dir is None:
+        return Tree(is_there=False)
+    try:
+        head = (git_dir / "HEAD").read_text().strip()
+        files = _uncommitted(project, run, path, git_dir, tip)
+    except (ConductorError, OSError, ValueError) as trouble:
+        return Tree(trouble=str(trouble))
+    is_astray = head != f"ref: {run.branch_ref}"
+    where = head.removeprefix("ref: refs/heads/") if is_astray else ""
+    return Tree(under_way=under_way(git_dir), head=where, uncommitted=files)
+
+
+def _uncommitted(project: Project, run: Run, path: Path, git_dir: Path, tip: str) -> tuple[str, ...]:
+    """As `worktree.uncommitted`, which looks harder: here no index is written, also no copy of it, and no lock taken.
+
+    What is hidden by --assume-unchanged, or staged under a name that is gone from the disk, may be missed.
+    """
+    from conductor_git import configguard, integration
+
+    looking = configguard.filtering(integration.opened(project.layout, project.git), project.layout, run.task_id)
+    git = replace(looking, cwd=path, work_tree=path, index=git_dir / "index")
+    exclude = f"--exclude-from={project.layout.common_dir / 'info' / 'exclude'}"
+    loose = git.run("ls-files", "-z", "--modified", "--others", "--exclude-standard", exclude).fields
+    staged = git.run("diff-index", "--cached", "--name-only", "-z", "--no-ext-diff", tip).fields
+    return tuple(sorted({*loose, *staged}))
+
+
+def _may_hand_in(row: Row) -> bool:
+    run = row.run
+    if run.state is State.WORKING:
+        return row.health not in (Health.ALIVE, Health.SLOW)
+    return run.state in (State.IN_REVIEW, State.APPROVED) and row.tip != run.head_commit
+
+
+def last_beat(project: Project, run: Run, now: datetime) -> float | None:
+    """The seconds since the last sign of life; None where there was none."""
+    beat = None if run.state.is_final else heartbeat.last_beat(project.layout, run.task_id)
+    return None if beat is None else max(0.0, now.timestamp() - beat)
+
+
+def judged(project: Project, run: Run) -> Run | None:
+    """The task that `run` is to review."""
+    try:
+        return project.runs.get(run.review_of) if run.review_of else None
+    except ConductorError:
+        return None
+
+
+def reviewers(project: Project, run: Run) -> tuple[Run, ...]:
+    return reviewers_of(project, run.task_id) if run.state is State.IN_REVIEW else ()
+
+
+def person(project: Project, run: Run, reviews: Sequence[Review]) -> str:
+    """The name under which `approve` would go on record here; asked for only where it may have approved already."""
+    if run.state is not State.IN_REVIEW or not reviews:
+        return ""
+    return project.git.run("config", "--get", "user.name", ok=(0, 1)).text
+
+
+def need(project: Project, task_id: TaskId) -> Need | None:
+    """The task as a need, or None where it has landed."""
+    try:
+        state = project.runs.get(task_id).state
+    except NotFound:
+        return Need(task_id, None)
+    except ConductorError:
+        return None
+    return None if state is State.COMPLETED else Need(task_id, state)
+
+
+def ahead_in_queue(live: Sequence[Run], run: Run, position: int | None) -> tuple[TaskId, ...]:
+    if position is None or position == 1:
+        return ()
+    from conductor_git.landing import order
+
+    return tuple(one.task_id for one in order.queue(live, run.target).ready[: position - 1])
+
+
+def landing(project: Project, run: Run) -> tuple[TaskId, ...]:
+    """Of the tasks with the same target, those whose landing or undo is under way, `run` itself among them.
+
+    What was killed was mended before anybody looks, so what is in the journal is alive.
+    """
+    if run.state not in (State.APPROVED, State.COMPLETED):
+        return ()
+    pending = (task_id for task_id in journal.pending(project.layout) if _is_landing(project, task_id))
+    return tuple(task_id for task_id in pending if task_id == run.task_id or _target(project, task_id) == run.target)
+
+
+def _is_landing(project: Project, task_id: TaskId) -> bool:
+    try:
+        intent = json.loads(durable.read_regular(project.layout.intent(task_id), _INTENT_BYTES))
+        return intent["verb"] in _LANDINGS
+    except (OSError, ValueError, KeyError, TypeError, ConductorError):
+        return False  # it has ended since, or is damaged and says nothing
+
+
+def _target(project: Project, task_id: TaskId) -> str:
+    try:
+        return project.runs.get(task_id).target
+    except ConductorError:
+        return ""
+
+
+def log(project: Project, run: Run) -> LogEnd | None:
+    """The end of the log that says what is wrong: of the gate that was red, or of the attempt that failed."""
+    path = _log_path(project, run)
+    if path is None:
+        return None
+    from conductor_git.environment import inherited
+    from conductor_git.masking import mask, secret_values
+
+    return LogEnd(str(path), mask(_end(path), secret_values(inherited())))
+
+
+def _log_path(project: Project, run: Run) -> Path | None:
+    last = run.history[-1]
+    if run.state is State.WORKING and last.event is Event.BOUNCE and run.landing is not None:
+        red = [gate for gate in run.landing.gates if not gate.passed]
+        return Path(red[0].log) if red else None
+    if run.state is State.FAILED and run.last_attempt is not None:
+        folder = project.layout.attempt(run.task_id, run.last_attempt.run_id)
+        printed = [path for path in (folder / "stderr.log", folder / "stdout.log") if _size(path)]
+        return printed[0] if printed else None
+    return None
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except OSError:
+        return 0
+
+
+def _end(path: Path) -> str:
+    """The last lines of a log, which is read only where it is a plain file."""
+    try:
+        descriptor = durable.open_regular(path, os.O_RDONLY)
+    except (OSError, ConductorError):
+        return ""
+    try:
+        size = os.fstat(descriptor).st_size
+        data = os.pread(descriptor, _LOG_BYTES, max(0, size - _LOG_BYTES))
+    finally:
+        os.close(descriptor)
+    text = data.decode("utf-8", "replace")
+    whole = text if size <= _LOG_BYTES else text.partition("\n")[2] or text
+    return "\n".join(whole.rstrip().split("\n")[-_LOG_LINES:])
+
+
+def in_the_way(project: Project, run: Run, target_tip: str | None) -> InTheWay | None:
+    """Which of the files that blocked the last landing are still changed in the checkout of the target."""
+    last = run.landing
+    if run.state is not State.APPROVED or last is None or last.outcome is not Outcome.BLOCKED or target_tip is None:
+        return None
+    from conductor_git.worktree import registered_git_dir
+
+    try:
+        there = last.checkout or _checkout_of(project, run)
+        if not last.files or there is None:
+            return None
+        git_dir = registered_git_dir(project.layout, Path(there)) or project.layout.common_dir
+        dirty = _uncommitted(project, run, Path(there), git_dir, target_tip)
+    except (ConductorError, OSError):
+        return None
+    ignored = [path for path in last.files if path not in dirty and _is_untracked(project, target_tip, there, path)]
+    return InTheWay(there, tuple(path for path in last.files if path in dirty or path in ignored))
+
+
+def _checkout_of(project: Project, run: Run) -> str | None:
+    from conductor_git.worktree import worktrees
+
+    found = (entry for entry in worktrees(project.git) if entry.branch_ref == run.target_ref)
+    return next((str(entry.path) for entry in found if not entry.prunable), None)
+
+
+def _is_untracked(project: Project, target_tip: str, checkout: str, path: str) -> bool:
+    """Something that git ignores lies where a new file would go."""
+    if not os.path.lexists(Path(checkout) / path):
+        return False
+    return not project.git.run("ls-tree", "-z", "--name-only", target_tip, "--", f":(literal){path}").fields
+
+
+def push_refused(project: Project, run: Run) -> str:
+    """What the remote said, where the last that was told of the landed task is that it was not taken there."""
+    if run.state is not State.COMPLETED or run.review_of is not None:
+        return ""
+    if run.landing is None or run.landing.outcome is not Outcome.LANDED:
+        return ""
+    try:
+        told = project.bus.tail(1, types=("LANDED", "ERROR"), task_id=run.task_id)
+    except ConductorError:
+        return ""
+    refused = [message for message in told if message.meta.get("outcome") == Outcome.PUSH_REJECTED]
+    return refused[0].body.strip().partition("\n")[0] if refused else ""
+
+
+def evidence(project: Project, run: Run) -> dict[str, Any] | None:
+    """The document of the last landing; None where there was none, or where it is damaged."""
+    last = run.undo or run.landing
+    if last is None or not last.landing_id:
+        return None
+    try:
+        return dict(json.loads(durable.read_regular(project.layout.evidence(last.landing_id), _EVIDENCE_BYTES)))
+    except (OSError, ValueError, TypeError, ConductorError):
+        return None

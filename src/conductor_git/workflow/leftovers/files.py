@@ -1,0 +1,97 @@
+"""Files of ours that nobody needs: logs of landings, the quarantine, scratch directories of killed commands."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from conductor_git import integration, journal
+from conductor_git.errors import BadRecord
+from conductor_git.project import Project
+from conductor_git.run import Landing, Run
+from conductor_git.workflow.leftovers.kind import Found, Held, Kind, Leftover, Since
+
+_LOGS: Final = "logs"
+_QUARANTINE: Final = "quarantine"
+_SCRATCH: Final = "scratch"
+
+
+def _old(folder: Path, since: Since) -> list[tuple[Path, datetime]]:
+    """What lies in `folder` and has not changed since; a file that was moved there keeps its own time of change."""
+    try:
+        found = [(path, _changed(path)) for path in sorted(folder.iterdir())]
+    except FileNotFoundError:
+        return []
+    return [(path, at) for path, at in found if at < since.before]
+
+
+def _changed(path: Path) -> datetime:
+    status = [one.lstat() for one in (path, *(path.rglob("*") if path.is_dir() and not path.is_symlink() else ()))]
+    return datetime.fromtimestamp(max(max(one.st_mtime, one.st_ctime) for one in status), UTC)
+
+
+def _find_logs(project: Project, since: Since) -> Found:
+    old = _old(project.layout.state_dir / "landings", since)
+    if not old:
+        return Found()
+    runs = list(project.runs.scan())
+    if why := _unsure(project, runs):
+        return Found(held=tuple(Held(_LOGS, path.name, why) for path, _ in old))
+    named = {name for run in runs if isinstance(run, Run) for name in _named(run)}
+    why = "no record names this landing, and it is older than the retention"
+    return Found(tuple(Leftover(_LOGS, path.name, why, at, path) for path, at in old if path.name not in named))
+
+
+def _unsure(project: Project, runs: list[Run | BadRecord]) -> str:
+    """Why it cannot be told which landings are named; empty where it can."""
+    if any(isinstance(run, BadRecord) for run in runs):
+        return "a record cannot be read, and may name it"
+    return "a command is under way, and may be about to name it" if journal.pending(project.layout) else ""
+
+
+def _named(run: Run) -> Iterator[str]:
+    yield run.merge_commit or ""
+    for landing in (run.landing, run.undo):
+        if landing is not None:
+            yield from _of_landing(landing)
+
+
+def _of_landing(landing: Landing) -> Iterator[str]:
+    yield landing.landing_id
+    yield landing.merge_commit or ""
+    yield from (Path(gate.log).parent.name for gate in landing.gates)
+
+
+def _find_quarantine(project: Project, since: Since) -> Found:
+    why = "set aside by a recovery that is older than the retention"
+    old = _old(project.layout.quarantine, since)
+    return Found(tuple(Leftover(_QUARANTINE, path.name, why, at, path) for path, at in old))
+
+
+def _find_scratch(project: Project, since: Since) -> Found:  # noqa: ARG001 - its lock tells, and not its age
+    why = "the command that used it was killed: its lock is free"
+    places = integration.stale_scratch(project.layout)
+    return Found(tuple(Leftover(_SCRATCH, place.name, why, _changed(place), place) for place in places))
+
+
+def _remove(project: Project, leftover: Leftover) -> bool:  # noqa: ARG001 - as every kind
+    assert leftover.path is not None
+    if leftover.path.is_dir() and not leftover.path.is_symlink():
+        shutil.rmtree(leftover.path, ignore_errors=True)
+    else:
+        leftover.path.unlink(missing_ok=True)
+    return not leftover.path.exists()
+
+
+def _remove_scratch(project: Project, leftover: Leftover) -> bool:
+    assert leftover.path is not None
+    integration.drop_scratch(project.layout)
+    return not leftover.path.exists()
+
+
+LOGS: Final = Kind(_LOGS, "log folder", _find_logs, _remove)
+QUARANTINE: Final = Kind(_QUARANTINE, "quarantined file", _find_quarantine, _remove)
+SCRATCH: Final = Kind(_SCRATCH, "scratch folder", _find_scratch, _remove_scratch)
