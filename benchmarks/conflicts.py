@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -56,10 +58,16 @@ def _row(here: Scene, pairs: int, what: str, how: str, ours: Callable[[], float]
 
 
 def _work(here: Scene, edit: Edit) -> None:
-    """A live worker with a commit and, on top of it, uncommitted work."""
+    """A live worker with a commit and, on top of it, uncommitted work, in a worktree that is an hour old.
+
+    In one that was made in this second git cannot tell from the times what has changed, and reads every file.
+    """
     task_id = here.task_id()
     place = Path(here.spawn(task_id).worktree)
     start(here.project, task_id, by=COORDINATOR, at=utcnow())
+    before = time.time() - 3600
+    for file in place.rglob("*.txt"):
+        os.utime(file, (before, before))
     edit(here, task_id, place)
     git(place, "add", "--all")
     git(place, "commit", "--quiet", "-m", f"Work of {task_id}")

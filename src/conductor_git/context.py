@@ -76,7 +76,7 @@ def encode(context: WorkerContext) -> bytes:
     if len(data) >= LIMIT:
         raise BadContext(
             f"the context of {context.task_id} would be {len(data)} bytes, more than {LIMIT}",
-            hint="shorten the description; a long prompt goes to --prompt-file",
+            hint="conductor-git spawn --help",
         )
     return data + b"\n"
 

@@ -17,7 +17,6 @@ from conductor_git.errors import GitKilled, Unfinished
 from conductor_git.layout import Layout
 from conductor_git.names import TaskId
 
-
 _MOVES_A_TARGET: Final = ("merge", "undo")
 
 

@@ -63,23 +63,26 @@ class OutputLog:
     def write(self, data: bytes) -> None:
         if self._head_room:
             self._head += data
-            self._store_head()
+            self._store_head(min(self._ripe(), self._head_room))
+            if not self._head_room or len(self._head) > self._head_room + self._held:
+                self._close_head()
         else:
             self._tail += data
         if len(self._tail) > 2 * self._half + self._reach:
             # The bytes before the tail stay until its end: a secret may begin in them.
             self._drop(len(self._tail) - self._half - self._reach)
 
-    def _store_head(self) -> None:
-        """Store what of the head cannot be a part of a secret any more; what it has no room for is the tail's."""
-        is_full = len(self._head) > self._head_room
-        at = self._head_room if is_full else self._ripe()
+    def _store_head(self, at: int) -> None:
         cut, _ = seam(self._head, at, self._secrets)
         self._store(self._head[:cut])
-        self._head_room = 0 if is_full else self._head_room - cut
+        self._head_room -= cut
         del self._head[:cut]
-        if is_full:
-            self._tail, self._head = self._head, self._tail
+
+    def _close_head(self) -> None:
+        """What the head has no room for is the tail's, and a secret that lies across is too."""
+        self._store_head(min(self._head_room, len(self._head)))
+        self._head_room = 0
+        self._tail, self._head = self._head, self._tail
 
     def _ripe(self) -> int:
         """How many bytes of the head can be stored: whole lines, where no secret goes on in the next one."""
@@ -89,7 +92,8 @@ class OutputLog:
         return max(lines, len(self._head) - self._held)
 
     def _finish(self) -> None:
-        self._store(self._head)
+        if self._head_room:
+            self._close_head()
         too_many = len(self._tail) - self._half
         if too_many > 0:
             _, cut = seam(self._tail, too_many, self._secrets)

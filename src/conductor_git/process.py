@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import IO, Final, NoReturn
 
 from conductor_git.errors import AgentFailed
 from conductor_git.outputlog import OutputLog, open_log
-from conductor_git.processtable import carries, carrying, identify, is_alive, members, spares_us, wait_gone
+from conductor_git.processtable import carries, carrying, identify, is_alive, members, wait_gone
 from conductor_git.run import ProcessId
 
 __all__ = [
@@ -61,7 +62,6 @@ _KILL_SECONDS: Final = 5.0
 _GATE_GRACE: Final = 2.0
 _LOG_LIMIT: Final = 16 * 1024 * 1024
 _LOOK_AGAIN: Final = 0.05
-_LOOKS: Final = 20
 _CHUNK: Final = 65536
 _BETWEEN: Final = '/bin/sh -c -- "$1"; exit $?'
 """A shell between us and the command: what ends its parent ends that one."""
@@ -186,12 +186,16 @@ def run_limited(
             pipe = child.stdout
             assert pipe is not None, "stdout was asked for as a pipe"
             try:
-                exit_code = _follow(child, pipe, output, began + seconds)
+                in_time = _follow(child, pipe, output, began + seconds)
                 took = time.monotonic() - began
             finally:
-                _end_all(child.pid, GATE_MARKER, marker, _GATE_GRACE, None)
+                _end(lambda: members(child.pid), _GATE_GRACE)
+                _kill_group(child.pid)
+                _end(lambda: carrying(GATE_MARKER, marker), _GATE_GRACE)
             _drain(pipe, output)
-    return exit_code if exit_code is None or exit_code >= 0 else 128 - exit_code, took
+    if not in_time:
+        return None, took
+    return child.returncode if child.returncode >= 0 else 128 - child.returncode, took
 
 
 def signal_name(exit_code: int) -> str | None:
@@ -231,25 +235,23 @@ def _unstartable(command: Sequence[str], cwd: Path, environment: Mapping[str, st
     )
 
 
-def _follow(child: Popen[bytes], pipe: IO[bytes], output: OutputLog, deadline: float) -> int | None:
-    """Copy what comes until the child ends or time is up; a grandchild that holds the pipe open keeps nobody."""
+def _follow(child: Popen[bytes], pipe: IO[bytes], output: OutputLog, deadline: float) -> bool:
+    """Copy what comes until the child ends or time is up; a grandchild that holds the pipe open keeps nobody.
+
+    Returns whether it ended in time. Does not reap it, so that its number stays its own.
+    """
+    process = identify(child.pid)
+    assert process is not None, "a child that nobody has reaped has a pid"
     os.set_blocking(pipe.fileno(), False)
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
-        while (left := deadline - time.monotonic()) > 0 and child.poll() is None:
+        while (left := deadline - time.monotonic()) > 0 and is_alive(process):
             if selector.select(min(left, _LOOK_AGAIN)):
                 chunk = os.read(pipe.fileno(), _CHUNK)
                 if not chunk:
-                    return _wait(child, deadline)
+                    return not wait_gone({process}, deadline - time.monotonic())
                 output.write(chunk)
-    return child.poll()
-
-
-def _wait(child: Popen[bytes], deadline: float) -> int | None:
-    try:
-        return child.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        return None
+    return not is_alive(process)
 
 
 def _drain(pipe: IO[bytes], output: OutputLog) -> None:
@@ -267,30 +269,24 @@ def _drain(pipe: IO[bytes], output: OutputLog) -> None:
 def _end_all(pgid: int, marker: str, value: str, grace: float, leader: ProcessId | None) -> tuple[ProcessId, ...]:
     ended: set[ProcessId] = set()
     if _is_ours(pgid, marker, value, leader):
-        ended |= _end(lambda: members(pgid), grace, pgid)
+        ended |= _end(lambda: members(pgid), grace)
     ended |= _end(lambda: carrying(marker, value), grace)
     return tuple(sorted((process for process in ended if not is_alive(process)), key=attrgetter("pid")))
 
 
-def _end(find: Callable[[], set[ProcessId]], grace: float, pgid: int | None = None) -> set[ProcessId]:
+def _end(find: Callable[[], set[ProcessId]], grace: float) -> set[ProcessId]:
     # A stopped process gets TERM only once it goes on.
     asked = _signal_until_gone(find, (SIGTERM, SIGCONT), grace)
-    return asked | _signal_until_gone(find, (SIGKILL,), _KILL_SECONDS, pgid)
+    return asked | _signal_until_gone(find, (SIGKILL,), _KILL_SECONDS)
 
 
 def _signal_until_gone(
-    find: Callable[[], set[ProcessId]], signals: Sequence[Signals], seconds: float, pgid: int | None = None
+    find: Callable[[], set[ProcessId]], signals: Sequence[Signals], seconds: float
 ) -> set[ProcessId]:
-    """Signal what `find` finds, each process once, until it finds nothing or time is up: children come late.
-
-    The group `pgid` gets the signals as a whole besides: one of its processes that starts another and ends, over and
-    over, is never met by itself.
-    """
+    """Signal what `find` finds, each process once, until it finds nothing or time is up: children come late."""
     deadline = time.monotonic() + seconds
     signalled: set[ProcessId] = set()
     while left := find():
-        if pgid is not None:
-            _send_to_group(pgid, signals)
         for process in left - signalled:
             _send(process, signals)
         signalled |= left
@@ -308,13 +304,13 @@ def _send(process: ProcessId, signals: Sequence[Signals]) -> None:
                 return
 
 
-def _send_to_group(pgid: int, signals: Sequence[Signals]) -> None:
-    """Never to a group that we, or whoever launched us, are in."""
-    for signal in signals if spares_us(pgid) else ():
-        try:
-            os.killpg(pgid, signal)
-        except (ProcessLookupError, PermissionError):
-            return
+def _kill_group(pgid: int) -> None:
+    """Kill the whole group at once: a process that starts another and ends, over and over, is never met by itself.
+
+    The leader must be a child of ours that we have not reaped, so that the number is still the group's.
+    """
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pgid, SIGKILL)
 
 
 def _is_ours(pgid: int, marker: str, value: str, leader: ProcessId | None) -> bool:
@@ -328,9 +324,4 @@ def _is_ours(pgid: int, marker: str, value: str, leader: ProcessId | None) -> bo
             return True
     except (psutil.Error, ValueError):
         pass
-    for _ in range(_LOOKS):  # a member may be gone before it was looked at, and another have come
-        if not (found := members(pgid)):
-            return False
-        if any(carries(member.pid, marker, value) for member in found):
-            return True
-    return False
+    return any(carries(member.pid, marker, value) for member in members(pgid))

@@ -44,11 +44,6 @@ def members(pgid: int) -> set[ProcessId]:
     return {process for process in _others() if _group(process.pid) == pgid}
 
 
-def spares_us(pgid: int) -> bool:
-    """Whether neither we nor our ancestors are in the group."""
-    return pgid not in {_group(pid) for pid in (os.getpid(), *_ancestors())}
-
-
 def carrying(marker: str, value: str) -> set[ProcessId]:
     """The live processes that were started with `marker=value`, without ourselves and our ancestors.
 

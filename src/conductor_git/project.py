@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 from conductor_git.bus.current import CurrentBus
@@ -49,7 +50,7 @@ def open_project(start: Path) -> Project:
     if is_bare == "true":
         raise NotARepository(
             f"{common} is a bare repository, and workers start from a checkout",
-            hint=f"git clone {common} work && cd work",
+            hint=f"git clone {quote(str(common))} work && cd work",
             directory=common,
         )
     return project_at(Path(common), _main_checkout(start, Path(common), Path(git_dir)))
@@ -61,7 +62,7 @@ def _unusable(start: Path, reason: str) -> NotARepository:
     advised = next((line.strip() for line in more.split("\n") if line.strip().startswith("git ")), "")
     return NotARepository(
         f"{start} is not inside a git repository that can be used: {first}",
-        hint=advised or "cd into your repository, or `git init` and make a first commit",
+        hint=advised or "git init && git commit --allow-empty -m 'first commit'",
         directory=str(start),
     )
 
@@ -103,7 +104,7 @@ def require_commits(project: Project) -> None:
     if project.git.run("rev-parse", "--verify", "--quiet", "HEAD", ok=(0, 1)).code:
         raise UnbornRepository(
             f"{project.repository} has no commit yet, so there is nothing to start a worker from",
-            hint=f"git -C {project.repository} commit --allow-empty -m 'first commit'",
+            hint=f"git -C {quote(str(project.repository))} commit --allow-empty -m 'first commit'",
             repository=str(project.repository),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 from conductor_git import durable
@@ -82,7 +83,9 @@ def _file(path: Path) -> list[Layer]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as unreadable:
-        raise BadConfig(f"{path} cannot be read: {unreadable.strerror}", hint=f"ls -l {path}") from unreadable
+        raise BadConfig(
+            f"{path} cannot be read: {unreadable.strerror}", hint=f"ls -l {quote(str(path))}"
+        ) from unreadable
 
 
 def require_trusted(config: Config, *, agree: bool = False) -> None:
@@ -129,7 +132,7 @@ def agent_command(config: Config, named: str | None, *, required: bool) -> tuple
         known = ", ".join(sorted(config.agents.named)) or "none"
         raise BadInput(
             f"the agent {name} has no command in {CONFIG_NAME} (configured: {known})",
-            hint="conductor-git spawn TASK -- COMMAND…",
+            hint="conductor-git spawn --help",
             agent=name,
         )
     return ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Iterable
 from contextlib import suppress
@@ -202,14 +203,17 @@ def require_quiet(layout: Layout, path: Path, branch_ref: str) -> None:
         )
     if what := under_way(git_dir):
         raise WorktreeBusy(
-            f"{what} is under way in {path}", hint=f"git -C {path} status", worktree=str(path), under_way=what
+            f"{what} is under way in {path}",
+            hint=f"git -C {shlex.quote(str(path))} status",
+            worktree=str(path),
+            under_way=what,
         )
     head = (git_dir / "HEAD").read_text().strip()
     if head != f"ref: {branch_ref}":
         found = head.removeprefix("ref: refs/heads/")
         raise WorktreeBusy(
             f"HEAD of {path} is at {found}, not on its branch {branch_ref.removeprefix('refs/heads/')}",
-            hint=f"git -C {path} switch {branch_ref.removeprefix('refs/heads/')}",
+            hint=f"git -C {shlex.quote(str(path))} switch {shlex.quote(branch_ref.removeprefix('refs/heads/'))}",
             worktree=str(path),
             head=found,
         )

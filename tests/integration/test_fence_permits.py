@@ -186,7 +186,6 @@ def test_an_interactive_rebase_with_an_editor_reorders_and_drops(worker: Worker)
         "reset --quiet --hard origin/main",
         "merge --quiet --ff-only main",
         "branch --set-upstream-to origin/main",
-        "branch --force main main",
         "remote set-head origin main",
         "rebase --quiet --autostash main",
     ],

@@ -22,6 +22,8 @@ def worker(request: pytest.FixtureRequest, repository: Path) -> Worker:
     [
         ("branch -f main HEAD~1", "refs/heads/main"),
         ("branch stray", "refs/heads/stray"),
+        ("checkout -B main", "refs/heads/main"),
+        ("branch -f worker/other worker/other", "refs/heads/worker/other"),
         ("checkout -b stray", "refs/heads/stray"),
         ("switch -c worker/fix-login-2", "refs/heads/worker/fix-login-2"),
         ("tag v1", "refs/tags/v1"),
@@ -138,6 +140,15 @@ def test_a_ref_of_others_is_not_removed_however_git_stores_it(worker: Worker, co
     before = worker.everything()
 
     assert "is refused" in worker.git(*command.split()).refusal
+    assert worker.everything() == before
+
+
+def test_while_a_neighbour_packs_refs_others_are_no_freer(worker: Worker) -> None:
+    before = worker.everything()
+    (worker.main_checkout / ".git" / "packed-refs.lock").write_text("")
+
+    assert "refs/heads/main is refused" in worker.git("update-ref", "refs/heads/main", "HEAD~1").refusal
+    (worker.main_checkout / ".git" / "packed-refs.lock").unlink()
     assert worker.everything() == before
 
 

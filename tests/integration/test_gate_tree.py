@@ -86,6 +86,15 @@ def test_repositories_and_directories_that_a_gate_made_go(gates: Bench) -> None:
     assert (gates.tree.path / "build/.git").is_dir()
 
 
+def test_a_repository_around_what_git_ignores_goes_and_an_ignored_file_alone_stays(gates: Bench) -> None:
+    gates.judge("mkdir new plain; git init -q new; touch new/x.log new/x plain/x.log plain/x; echo x >src/.git")
+
+    gates.put()
+
+    assert gates.files == {**committed(gates.repository), "plain/x.log": ""}
+    assert not (gates.tree.path / "new").exists()
+
+
 def test_what_a_former_task_alone_ignored_goes(gates: Bench) -> None:
     gates.commit({"src/.gitignore": "*.gen\n"})
     gates.judge("echo planted >src/conftest.gen")

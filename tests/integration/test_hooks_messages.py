@@ -80,12 +80,21 @@ def test_any_subject_is_told(worker: Worker, subject: str) -> None:
     assert told(worker) == [f"{head(worker)} {subject[:200]}"]
 
 
-def test_a_subject_that_is_no_text_is_told_as_far_as_it_is(worker: Worker) -> None:
-    message = worker.worktree.parent / "message"
-    message.write_bytes(b"caf\xe9\n")
+def test_the_config_of_the_log_changes_nothing(worker: Worker) -> None:
+    for setting in (("i18n.logOutputEncoding", "ISO-8859-1"), ("log.showSignature", "true"), ("log.decorate", "full")):
+        kit.git(worker.main_checkout, "config", *setting)
 
-    assert worker.git("commit", "--quiet", "--allow-empty", "-F", str(message)).code == 0
-    assert told(worker)[0].startswith(f"{head(worker)} caf")  # git guesses the encoding of some
+    assert worker.git("commit", "--quiet", "--allow-empty", "-m", "ümläut") == Done(0, "")
+    assert told(worker) == [f"{head(worker)} ümläut"]
+
+
+def test_a_subject_that_is_no_text_is_told_as_far_as_it_is(worker: Worker) -> None:
+    commit = kit.git(worker.worktree, "cat-file", "commit", "HEAD").partition("\n\n")[0]
+    odd = kit.git(worker.worktree, "hash-object", "-t", "commit", "-w", "--stdin", stdin=f"{commit}\n\ncaf\udce9\n")
+    kit.git(worker.worktree, "reset", "--quiet", "--hard", odd)
+
+    assert kit.conductor("hook", "post-commit", cwd=worker.worktree).code == 0
+    assert told(worker) == [f"{odd[:10]} caf\N{REPLACEMENT CHARACTER}"]
 
 
 def test_an_agent_of_an_older_generation_tells_nothing(repository: Path) -> None:

@@ -275,9 +275,12 @@ def test_history_is_what_the_ids_say_whatever_a_worker_put_in_its_place(reposito
         (repository / ".git/info/grafts").write_text(f"{main} {approved}\n")
     kit.git(repository, "merge-base", "--is-ancestor", approved, "main")
 
-    tasks.landed(tasks.merge(repository, "prices"))
+    landed = tasks.landed(tasks.merge(repository, "prices", "--strategy", "squash"))
 
     assert kit.git(repository, "--no-replace-objects", "show", "main:src/new.py") == "NEW = 1"
+    kept = landed["cleanup"]["salvage"]
+    assert kept, "the target holds the commit by what the worker says only"
+    assert kit.git(repository, "rev-parse", kept) == approved
 
 
 def test_a_git_dir_that_claims_other_files_leads_no_command_there(repository: Path, tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from conductor_git.landing import evidence
+from conductor_git.layout import Layout
 from conductor_git.processtable import identify, is_alive
 from tests import kit
 from tests.kit import tasks
@@ -91,7 +93,7 @@ def test_gates_see_the_merged_commit_in_a_tree_of_its_own(repository: Path, tmp_
 
     head, place, *environment = seen.read_text().splitlines()
     assert head == landed["task"]["merge_commit"]
-    assert not Path(place).exists()
+    assert Path(place) == Layout(repository / ".git").gate_tree("main")
     assert place not in (str(repository), str(worktree))
     assert f"CONDUCTOR_COMMIT={head}" in environment
     assert "CONDUCTOR_TASK_ID=prices" in environment
@@ -217,3 +219,83 @@ def test_a_replacement_of_the_target_commit_does_not_swap_its_gates(repository: 
     kit.git(repository, "replace", "HEAD", gateless)
 
     tasks.refused(tasks.merge(repository, "prices"), "GATE_FAILED", 14)
+
+
+def test_a_gate_that_turns_on_its_parent_is_red_and_the_landing_lives(repository: Path) -> None:
+    have_gates(repository, ("kill", "kill -9 $PPID; exec sleep 600"))
+    trust(repository)
+    tasks.approved(repository, "prices", {"src/new.py": "NEW = 1\n"})
+
+    error = tasks.refused(tasks.merge(repository, "prices"), "GATE_FAILED", 14)
+
+    assert error["gate_exit_code"] == 137
+    assert tasks.record(repository, "prices").state == "WORKING"
+    assert not (repository / "src/new.py").exists()
+
+
+def test_a_landing_whose_gates_cannot_be_logged_does_not_count_as_green(repository: Path) -> None:
+    plant = 'mkdir -p "../../landings/$CONDUCTOR_COMMIT/02-second.log"'
+    have_gates(repository, ("first", f"test -e {repository}/fine || {plant}"), ("second", "true"))
+    trust(repository)
+    tasks.approved(repository, "prices", {"src/new.py": "NEW = 1\n"})
+    before = kit.snapshot(repository)
+
+    error = tasks.refused(tasks.merge(repository, "prices"), "STATE_UNWRITABLE", 1)
+
+    assert "02-second.log" in error["message"]
+    assert kit.snapshot(repository) == before
+    run = tasks.record(repository, "prices")
+    assert (run.state, run.landing) == ("APPROVED", None)
+    assert tasks.told(repository, "LANDED", "prices") == tasks.told(repository, "BOUNCED", "prices") == []
+
+    (repository / "fine").touch()
+    log = next(Layout(repository / ".git").state_dir.glob("landings/*/02-second.log"))
+    log.rmdir()
+    tasks.landed(tasks.merge(repository, "prices"))
+
+
+def test_caches_that_git_ignores_are_warm_in_the_next_landing_and_strays_are_gone(repository: Path) -> None:
+    have_gates(repository, ("build", "mkdir -p build; cat build/cache stray; echo warm >build/cache; touch stray"))
+    trust(repository)
+    tasks.approved(repository, "first", {"src/one.py": "ONE = 1\n"})
+    tasks.approved(repository, "second", {"src/two.py": "TWO = 2\n"})
+
+    runs = [tasks.landed(tasks.merge(repository, task))["task"] for task in ("first", "second")]
+
+    cold, warm = (Path(run["landing"]["gates"][0]["log"]).read_text() for run in runs)
+    assert "warm" not in cold
+    assert warm.startswith("warm\n")
+    assert "stray" in warm  # cat found none
+
+
+def test_secrets_and_terminal_controls_that_a_gate_printed_are_told_to_nobody(repository: Path) -> None:
+    have_gates(repository, ("leak", r"printf '\033[2J\033]0;x\007%s of acme\n' $ACME_TOKEN; exit 1"))
+    trust(repository)
+    tasks.approved(repository, "prices", {"src/new.py": "NEW = 1\n"})
+
+    merged = tasks.merge(repository, "prices", env={"ACME_TOKEN": "hunter2hunter2"})
+
+    error = tasks.refused(merged, "GATE_FAILED", 14)
+    assert error["log_end"] == "[masked] of acme\n"
+    (bounced,) = tasks.told(repository, "BOUNCED", "prices")
+    assert bounced.endswith("[masked] of acme\n")
+    state = Layout(repository / ".git").state_dir
+    assert [path for path in state.rglob("*") if path.is_file() and b"hunter2hunter2" in path.read_bytes()] == []
+
+
+def test_what_landed_and_why_is_kept_as_evidence(repository: Path) -> None:
+    have_gates(repository, ("look", "test -f src/new.py"))
+    trust(repository)
+    tasks.approved(repository, "prices", {"src/new.py": "NEW = 1\n"})
+    before = kit.git(repository, "rev-parse", "main")
+
+    run = tasks.landed(tasks.merge(repository, "prices"))["task"]
+
+    found = evidence.load(Layout(repository / ".git"), run["landing"]["landing_id"])
+    assert found is not None
+    assert (found.target, found.target_before) == ("main", before)
+    assert found.tree == kit.git(repository, "rev-parse", "main^{tree}")
+    assert [(gate.name, gate.command, gate.exit_code) for gate in found.gates] == [("look", "test -f src/new.py", 0)]
+    assert [(entry.task_id, entry.merge_commit, entry.reviewers) for entry in found.landings] == [
+        ("prices", run["merge_commit"], ("ada",))
+    ]

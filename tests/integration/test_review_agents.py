@@ -300,6 +300,17 @@ def test_a_dry_run_shows_the_review_and_makes_nothing(repository: Path) -> None:
     assert traces(repository) == before
 
 
+@pytest.mark.usefixtures("worktree")
+def test_somebody_who_reviews_by_hand_is_told_how_the_worktree_goes(repository: Path) -> None:
+    place = by_hand(repository)
+
+    told = kit.conductor("approve", "prices", cwd=place).err
+
+    command = told.rpartition("↳ ")[2].strip()
+    assert os.system(command) == 0
+    assert not place.exists()
+
+
 # --- when the commit moves on
 
 

@@ -16,8 +16,8 @@ from tests.kit import tasks
 
 pytestmark = kit.requires("strace")
 
-CALLS = "rename,renameat,renameat2,fdatasync"
-"""How records and the bus are written; what is killed elsewhere leaves one of the states between these."""
+CALLS = "rename,renameat,renameat2,fsync"
+"""Around each of them a record is the old one or the new one; kills elsewhere leave one of the same states."""
 APPROVE = ("approve", "prices")
 REJECT = ("request-changes", "prices", "-m", "no", "--comment", "src/new.py:1:why?")
 

@@ -108,7 +108,8 @@ def test_a_worker_that_leaves_its_worktree_is_known_by_its_environment(
 def test_an_agent_that_has_cleared_its_environment_is_known_by_its_session(repository: Path) -> None:
     script = (
         "git commit -q --allow-empty -m x && conductor-git done && "
-        f'cd {repository} && env -i PATH="$PATH" HOME="$HOME" conductor-git approve prices --as ada --json'
+        f"cd {repository} && unset $(env | sed -n 's/^\\(CONDUCTOR_[A-Z_]*\\)=.*/\\1/p') && "
+        "conductor-git approve prices --as ada --json"
     )
     attempt = agents.launch(repository, script)
     agents.ended(repository)

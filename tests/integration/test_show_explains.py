@@ -14,7 +14,7 @@ import pytest
 from tests import kit
 from tests.docs.terminal import Terminal
 from tests.integration import situations as at
-from tests.integration.test_show_moves import shown
+from tests.integration.test_show_moves import shown, typed
 from tests.kit import tasks
 
 
@@ -68,7 +68,7 @@ def test_a_log_that_is_no_plain_file_any_more_is_not_read(repository: Path) -> N
     log.unlink()
     os.mkfifo(log)
 
-    assert f"its log {log} is empty" in why(repository)
+    assert f"nothing can be read in its log {log}" in why(repository)
 
 
 def test_what_blocks_is_told_with_the_checkout_and_only_as_long_as_it_does(repository: Path) -> None:
@@ -91,6 +91,13 @@ def test_who_approved_and_how_many_are_to_come_is_told(repository: Path) -> None
     head = tasks.record(repository, "prices").head_commit or ""
 
     assert f"ada approved {head[:10]}; 1 approval by somebody else to come" in why(repository)
+
+
+def test_whoever_has_approved_is_not_asked_to_approve_again(repository: Path) -> None:
+    at.in_review_by_somebody_else(repository)
+
+    assert shown(repository)["explanation"]["moves"] == ["conductor-git diff prices"]
+    assert "Test Person approved" in why(repository)
 
 
 def test_a_review_of_an_older_commit_is_outdated_and_said_to_be(repository: Path) -> None:
@@ -225,7 +232,14 @@ def test_a_push_that_was_refused_is_told_once_it_has_landed(repository: Path, tm
     document = shown(repository)
 
     assert document["waits_for"] == "a push: it has landed here alone"
-    assert "the remote refused the push" in "\n".join(document["explanation"]["because"])
+    assert "push to origin was refused" in document["explanation"]["because"][-1]
+
+    hook.unlink()
+    push, undo = document["explanation"]["moves"]
+
+    assert typed(repository, push).returncode == 0
+    assert shown(repository)["waits_for"] == "nothing: it has landed"
+    assert undo == "conductor-git undo prices"
 
 
 def test_a_landing_that_was_undone_is_told_with_the_commit_that_did(repository: Path) -> None:

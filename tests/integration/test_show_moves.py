@@ -122,8 +122,9 @@ def test_uncommitted_work_is_saved_before_the_target_is_merged(repository: Path)
     assert tasks.record(repository, "prices").state == "IN_REVIEW"
 
 
-def test_once_a_conflict_is_settled_as_show_says_the_task_lands(repository: Path) -> None:
-    at.in_conflict(repository)
+@pytest.mark.parametrize("strategy", ["merge", "squash", "rebase"])
+def test_once_a_conflict_is_settled_as_show_says_the_task_lands(repository: Path, strategy: str) -> None:
+    at.in_conflict(repository, "--strategy", strategy)
     first, *rest = shown(repository)["explanation"]["moves"]
     typed(repository, first)
     at.settled(repository)
@@ -132,7 +133,7 @@ def test_once_a_conflict_is_settled_as_show_says_the_task_lands(repository: Path
 
     tasks.approve(repository, "prices")
 
-    tasks.landed(tasks.merge(repository, "prices"))
+    tasks.landed(tasks.merge(repository, "prices", "--strategy", strategy))
 
 
 def test_what_was_put_aside_for_a_landing_is_on_the_stash(repository: Path) -> None:

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -52,13 +52,23 @@ class Worked(NamedTuple):
     ends: list[End]
 
 
-def cut_while_working(disk: Disk, module: str, crew: Sequence[Sequence[object]], acks: int) -> Worked:
-    """Run `python -m module NAME …` for each of `crew`, and cut the power when `acks` calls are acknowledged.
+Enough = Callable[[Ack], bool]
+"""Hears every acknowledgement, and says when it is time to cut the power."""
+
+
+def after(acks: int) -> Enough:
+    """Time once so many calls are acknowledged."""
+    left = iter(range(acks - 1, -1, -1))
+    return lambda ack: next(left) == 0
+
+
+def cut_while_working(disk: Disk, module: str, crew: Sequence[Sequence[object]], enough: Enough) -> Worked:
+    """Run `python -m module NAME …` for each of `crew`, and cut the power when `enough` was acknowledged.
 
     The power is back and the workers have ended when this returns.
     """
     with _at_work(module, crew) as (processes, said):
-        heard = [_ack(line) for line in islice(said, acks)]
+        heard = list(_until(enough, map(_ack, said)))
         cut_at = time.monotonic_ns()
         disk.cut()
         heard += [_ack(line) for line in said]
@@ -88,6 +98,13 @@ def _at_work(module: str, crew: Sequence[Sequence[object]]) -> Iterator[tuple[li
             for process in processes:
                 process.kill()
                 process.communicate()
+
+
+def _until(enough: Enough, acks: Iterator[Ack]) -> Iterator[Ack]:
+    for ack in acks:
+        yield ack
+        if enough(ack):
+            return
 
 
 def _start(module: str, arguments: Sequence[object], writing: int) -> subprocess.Popen[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
+from hashlib import sha1
 from pathlib import Path
 from typing import Final
 
-from conductor_git.bus.base import Bus
-from conductor_git.names import TaskId
 from conductor_git.project import Project, open_project
 from conductor_git.run import Phase, Run, State
 from tests import kit
@@ -63,26 +63,25 @@ class Landings:
 
     def compare_untouched(self) -> None:
         """What the disk says by itself, before any command of ours has looked at it."""
-        project = open_project(self.repository)
-        records = {str(run.task_id): run for run in _records(project)}
-        for task_id in self._brings.keys() - records.keys():
+        found = Found(self.repository)
+        for task_id in self._brings.keys() - found.records.keys():
             self._lost(f"{task_id} has no record any more")
-        self._compare_claims(project.bus, records)
-        self._compare_acknowledged(records)
-        if not (report := project.bus.verify()).is_sound:
+        self._compare_claims(found)
+        self._compare_acknowledged(found)
+        if not (report := found.project.bus.verify()).is_sound:
             self._wrong(f"{report}")
         self._fsck()
 
     def compare_mended(self) -> None:
         """Once a command has run: nothing half done is left, and record, bus, branches and checkout say the same."""
-        project = open_project(self.repository)
-        for run in _records(project):
+        found = Found(self.repository)
+        for task_id, run in found.records.items():
             if run.merge_commit:
-                self._landed[run.task_id] = str(run.merge_commit)
-            is_there = self._on_target(str(run.task_id)) == self._brings[str(run.task_id)]
-            for wrong in (*_is_odd(project, run), *(["the target says otherwise"] * (is_there != _landed(run)))):
-                self._wrong(f"{run.task_id}, {run.state}: {wrong}")
-        for left in _leftovers(project):
+                self._landed[task_id] = str(run.merge_commit)
+            is_there = self._is_there(found, task_id)
+            for wrong in (*_is_odd(found, run), *(["the target says otherwise"] * (is_there != _landed(run)))):
+                self._wrong(f"{task_id}, {run.state}: {wrong}")
+        for left in _leftovers(found.project):
             self._wrong(f"left over: {left}")
         if any((self.repository / name).read_bytes() != content for name, content in MINE.items()):
             self._wrong("the person's own files are not as they were")
@@ -91,44 +90,39 @@ class Landings:
             self._wrong(f"the person's checkout: {status!r}")
         self._fsck()
 
-    def _compare_claims(self, bus: Bus, records: dict[str, Run]) -> None:
+    def _compare_claims(self, found: Found) -> None:
         """Every landing that the bus or a record tells of is on the target, with all that it brings."""
-        on_target = self._target()
-        claims = [("the bus", str(one.task_id), one.meta["commit"]) for one in bus.read() if one.type == "LANDED"]
-        claims += [("its record", name, str(run.merge_commit)) for name, run in records.items() if run.merge_commit]
-        claims += [("the bus", str(one.task_id), one.meta["commit"]) for one in bus.read() if one.type == "UNDONE"]
+        claims = [(kind, *claim) for kind in ("LANDED", "UNDONE") for claim in found.claims(kind)]
+        claims += [
+            ("its record", name, str(run.merge_commit)) for name, run in found.records.items() if run.merge_commit
+        ]
         for source, task_id, commit in claims:
-            if commit not in on_target:
+            if commit not in found.commits:
                 self._lost(f"{task_id}: {source} tells of {commit}, which is not on the target")
         for task_id in {task_id for _, task_id, _ in claims} - self._undoing:
-            if self._on_target(task_id) != self._brings[task_id]:
+            if not self._is_there(found, task_id):
                 self._lost(f"{task_id} is told to have landed, and the target has not what it brings")
-        for task_id, run in records.items():
-            if run.state is State.CANCELLED and self._on_target(task_id) == self._brings[task_id]:
+        for task_id, run in found.records.items():
+            if run.state is State.CANCELLED and self._is_there(found, task_id):
                 self._lost(f"{task_id} is told to be undone, and the target has what it brought")
 
-    def _compare_acknowledged(self, records: dict[str, Run]) -> None:
-        on_target = self._target()
+    def _compare_acknowledged(self, found: Found) -> None:
         for task_id, commit in [*self._landed.items(), *self._undone.items()]:
-            if commit not in on_target:
+            if commit not in found.commits:
                 self._lost(f"{task_id} was acknowledged as {commit}, which is not on the target")
         for task_id, commit in self._landed.items():
-            if task_id in records and records[task_id].merge_commit != commit:
-                self._lost(f"{task_id} was acknowledged as {commit}, its record says {records[task_id].state}")
+            if task_id in found.records and found.records[task_id].merge_commit != commit:
+                self._lost(f"{task_id} was acknowledged as {commit}, its record says {found.records[task_id].state}")
         for task_id in self._undone:
-            if task_id in records and records[task_id].state is not State.CANCELLED:
-                self._lost(f"{task_id} was acknowledged as undone, its record says {records[task_id].state}")
-        told = {(message.task_id, message.type) for message in open_project(self.repository).bus.read()}
+            if task_id in found.records and found.records[task_id].state is not State.CANCELLED:
+                self._lost(f"{task_id} was acknowledged as undone, its record says {found.records[task_id].state}")
         for kind, acknowledged in (("LANDED", self._landed), ("UNDONE", self._undone)):
             for task_id in acknowledged:
-                if (TaskId(task_id), kind) not in told:
+                if kind not in found.told[task_id]:
                     self._lost(f"{task_id} was acknowledged as {kind}, and the bus does not tell")
 
-    def _target(self) -> set[str]:
-        return set(kit.git(self.repository, "rev-list", "refs/heads/main").split())
-
-    def _on_target(self, task_id: str) -> str:
-        return _asked(self.repository, "cat-file", "blob", f"refs/heads/main:{file_of(task_id)}") + "\n"
+    def _is_there(self, found: Found, task_id: str) -> bool:
+        return found.files.get(file_of(task_id)) == _blob_id(self._brings[task_id].encode())
 
     def _fsck(self) -> None:
         report = _asked(self.repository, "fsck", "--full", "--no-dangling", "--no-progress")
@@ -150,16 +144,39 @@ def _asked(place: Path, *arguments: str) -> str:
         return str(failed)
 
 
-def _records(project: Project) -> list[Run]:
-    return [project.runs.get(task_id) for task_id in project.runs.task_ids()]
+class Found:
+    """All of a repository that is compared, asked for once."""
+
+    def __init__(self, repository: Path) -> None:
+        self.project = project = open_project(repository)
+        self.records = {str(name): project.runs.get(name) for name in project.runs.task_ids()}
+        self.commits = set(_asked(repository, "rev-list", "refs/heads/main").split())
+        rows = _asked(repository, "ls-tree", "-r", "refs/heads/main").splitlines()
+        self.files = {row.partition("\t")[2]: row.split()[2] for row in rows if "\t" in row}
+        refs = _asked(repository, "for-each-ref", "--format=%(refname) %(objectname)", "refs/heads").splitlines()
+        self.refs = dict(row.split(" ", 1) for row in refs)
+        self.told: defaultdict[str, list[str]] = defaultdict(list)
+        self._claims: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+        for message in project.bus.read():
+            self.told[str(message.task_id)].append(message.type)
+            if "commit" in message.meta:
+                self._claims[message.type].append((str(message.task_id), message.meta["commit"]))
+
+    def claims(self, kind: str) -> list[tuple[str, str]]:
+        """Task and commit of every message of `kind`."""
+        return self._claims[kind]
+
+
+def _blob_id(content: bytes) -> str:
+    return sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
 def _landed(run: Run) -> bool:
     return run.state is State.COMPLETED
 
 
-def _is_odd(project: Project, run: Run) -> Iterator[str]:
-    told = [message.type for message in project.bus.read() if message.task_id == run.task_id]
+def _is_odd(found: Found, run: Run) -> Iterator[str]:
+    told = found.told[run.task_id]
     for kind, times in (("LANDED", run.merge_commit is not None), ("UNDONE", run.state is State.CANCELLED)):
         if told.count(kind) != times:
             yield f"{kind} was told {told.count(kind)} times"
@@ -170,12 +187,12 @@ def _is_odd(project: Project, run: Run) -> Iterator[str]:
             yield f"its record is still at {under_way.phase}"
     if run.state not in (State.APPROVED, State.COMPLETED, State.CANCELLED):
         yield f"{run.reason or run.history[-1].note}"
-    yield from _has_odd_places(project, run)
+    yield from _has_odd_places(found, run)
 
 
-def _has_odd_places(project: Project, run: Run) -> Iterator[str]:
+def _has_odd_places(found: Found, run: Run) -> Iterator[str]:
     """Its worktree is there until it has landed; its branch too, and again once it is undone."""
-    tip = kit.git(project.repository, "for-each-ref", "--format=%(objectname)", run.branch_ref)
+    tip = found.refs.get(run.branch_ref)
     if run.state is State.APPROVED and tip != run.approved_commit:
         yield f"its branch is at {tip or 'nothing'}"
     if run.state is State.APPROVED and (status := _asked(Path(run.worktree), "status", "--porcelain")):

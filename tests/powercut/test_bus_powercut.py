@@ -8,7 +8,7 @@ import pytest
 
 from tests.conformance.backends import BACKENDS, url_in
 from tests.powercut.chance import Chance
-from tests.powercut.crew import cut_while_working
+from tests.powercut.crew import after, cut_while_working
 from tests.powercut.disk import Disk
 from tests.powercut.ledger import Ledger
 from tests.powercut.posting import bus_at
@@ -25,7 +25,7 @@ def cut_while_posting(disk: Disk, url: str, ledger: Ledger, tally: Tally, acks: 
     cut = tally.cuts
     segment_bytes = Chance("segment", cut).choice(SEGMENT_BYTES)
     crew = [(f"w{cut}.{number}", url, segment_bytes) for number in range(WORKERS)]
-    worked = cut_while_working(disk, POSTING, crew, acks)
+    worked = cut_while_working(disk, POSTING, crew, after(acks))
     tally.count(worked)
     for ack in worked.acks:
         ledger.hear(ack)

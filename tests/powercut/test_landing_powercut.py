@@ -13,7 +13,7 @@ from conductor_git import durable
 from tests import kit
 from tests.kit import tasks
 from tests.powercut.chance import Chance
-from tests.powercut.crew import cut_while_working
+from tests.powercut.crew import Ack, cut_while_working
 from tests.powercut.disk import Disk
 from tests.powercut.landings import MINE, Landings
 from tests.powercut.merging import LANDED, MERGE, POST, POSTED, QUEUE, UNDO, UNDONE
@@ -27,7 +27,8 @@ CREWS: Final = (
 )
 IN_HAND: Final = 12
 """Tasks that wait when the workers begin: more than land before the power is cut."""
-MOST_POSTS: Final = 700
+MOST_LANDINGS: Final = 4
+MOST_POSTS: Final = 200
 """The posts beside the landings are the clock, so that the cut comes at any moment of a landing."""
 MERGING: Final = "tests.powercut.merging"
 GATES: Final = "gates:\n  - name: look\n    run: test -f run.sh && git status > /dev/null\n"
@@ -44,6 +45,25 @@ def prepare(disk: Disk, *, gates: bool) -> Path:
     kit.git(repository, "branch", "dev")
     tasks.write(repository, MINE)
     return repository
+
+
+class Moment:
+    """So many landings, and then so many posts."""
+
+    def __init__(self, landings: int, posts: int) -> None:
+        self._landings = landings
+        self._posts = posts
+
+    @property
+    def has_come(self) -> bool:
+        return self._landings <= 0 and self._posts <= 0
+
+    def __call__(self, ack: Ack) -> bool:
+        if ack.kind != POSTED:
+            self._landings -= 1
+        elif self._landings <= 0:
+            self._posts -= 1
+        return self.has_come
 
 
 def crew_of(cut: int, landings: Landings, roles: Sequence[str]) -> list[tuple[object, ...]]:
@@ -69,9 +89,9 @@ def cut_while_merging(disk: Disk, landings: Landings, tally: Tally, roles: Seque
     kit.git(repository, "switch", "--quiet", chance.choice(("main", "dev")))
     durable.sync_filesystem(disk.root)
 
-    waiting, acks = landings.waiting, chance.randint(1, MOST_POSTS)
-    worked = cut_while_working(disk, MERGING, crew_of(cut, landings, roles), acks)
-    assert len(worked.acks) >= acks, worked.ends
+    waiting, moment = landings.waiting, Moment(chance.randint(0, MOST_LANDINGS), chance.randint(1, MOST_POSTS))
+    worked = cut_while_working(disk, MERGING, crew_of(cut, landings, roles), moment)
+    assert moment.has_come, worked.ends
     tally.count(worked._replace(acks=[ack for ack in worked.acks if ack.kind != POSTED]))
     for ack in worked.acks:
         if ack.kind in (LANDED, UNDONE):

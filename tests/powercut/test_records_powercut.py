@@ -14,7 +14,7 @@ from conductor_git.run import Run
 from conductor_git.store.base import Change
 from conductor_git.store.files import FileRuns
 from tests.powercut.chance import Chance
-from tests.powercut.crew import Ack, cut_while_working
+from tests.powercut.crew import Ack, after, cut_while_working
 from tests.powercut.disk import Disk
 from tests.powercut.tally import CUTS, Tally
 from tests.powercut.updating import new_run, shared_task
@@ -89,12 +89,12 @@ def test_no_acknowledged_revision_is_lost_or_torn_by_a_power_cut(disk: Disk, cut
 
     for cut in range(cuts):
         crew = [(f"w{cut}.{number}", runs.layout.common_dir, TASKS) for number in range(WORKERS)]
-        worked = cut_while_working(disk, UPDATING, crew, Chance("records", cut).randint(1, MOST_ACKS))
+        worked = cut_while_working(disk, UPDATING, crew, after(Chance("records", cut).randint(1, MOST_ACKS)))
         tally.count(worked)
         for ack in worked.acks:
             hear(tasks, ack)
         tasks = compare(runs, tasks, tally)
-        after = runs.update(shared_task(0), changed(text("after", cut)))
-        tasks[after.task_id] = known_from(after)
+        later = runs.update(shared_task(0), changed(text("after", cut)))
+        tasks[later.task_id] = known_from(later)
 
     assert not tally.wrong, "\n".join(tally.wrong)

@@ -16,10 +16,13 @@ class Forecast:
     target: str
     tree: str = ""
     paths: frozenset[str] = frozenset()
+    is_red: bool = False
+    """Of one that lands: what the gate will say of it."""
 
 
-def foresee(world: World, task: Task, strategy: str) -> Forecast:
-    target, approved = world.tip(task.target_ref), task.approved
+def foresee(world: World, task: Task, strategy: str, onto: str | None = None) -> Forecast:
+    """What landing the approved commit on `onto` comes to; on the tip of its target where that is not given."""
+    target, approved = onto or world.tip(task.target_ref), task.approved
     assert target is not None
     assert approved is not None
     if world.holds(target, approved):
@@ -38,7 +41,23 @@ def foresee(world: World, task: Task, strategy: str) -> Forecast:
     if strategy != "merge" and not paths:
         # Commits that together change nothing are still commits to a rebase.
         return Forecast("nothing" if strategy == "squash" else "unsure", target)
-    return Forecast("lands", target, tree, paths)
+    return Forecast("lands", target, tree, paths, is_red=world.is_red(tree))
+
+
+def foresee_undo(world: World, task: Task) -> Forecast:
+    """What taking the landing back comes to: its change, from after to before, merged into the target as it is now."""
+    target = world.tip(task.target_ref)
+    assert target is not None
+    base = world.ask("commit-tree", "-m", "after", f"{task.merged}^{{tree}}")
+    ours = world.ask("commit-tree", "-m", "now", "-p", base, f"{target}^{{tree}}")
+    theirs = world.ask("commit-tree", "-m", "before", "-p", base, f"{task.landed_on}^{{tree}}")
+    done = world.ask("merge-tree", "--write-tree", "--no-messages", ours, theirs, ok=(0, 1)).split("\n")
+    if len(done) > 1:
+        return Forecast("conflict", target)
+    paths = changed_paths(world, target, done[0])
+    if not paths:
+        return Forecast("nothing", target)
+    return Forecast("lands", target, done[0], paths, is_red=world.is_red(done[0]))
 
 
 def _gains_markers(world: World, target: str, tree: str, path: str) -> bool:

@@ -7,10 +7,11 @@ from conductor_git.actor import COORDINATOR
 from conductor_git.names import TaskId
 from conductor_git.run import Outcome, Run, Strategy
 from conductor_git.workflow import land
+from conductor_git.workflow.landing.cleanup import Fate
 from conductor_git.workflow.landing.wish import Landed, Wish
 from tests.property import laws
 from tests.property.forecast import Forecast, changed_paths, foresee, in_the_way
-from tests.property.model import Task
+from tests.property.model import Task, lacking
 from tests.property.session import Did, Session
 
 
@@ -19,7 +20,7 @@ class LandingSession(Session):
 
     def merge(self, task_id: TaskId, strategy: str, *, cleanup: bool, dry_run: bool) -> None:
         task = self.tasks.get(task_id)
-        wish = Wish(Strategy(strategy), cleanup=cleanup, dry_run=dry_run)
+        wish = Wish(Strategy(strategy), cleanup=cleanup, dry_run=dry_run, trust=True)
 
         def command() -> Landed:
             return land.land(self.world.project, task_id, by=COORDINATOR, at=self.world.now, wish=wish)
@@ -34,11 +35,14 @@ class LandingSession(Session):
             else:
                 assert self._superseded(task, did)
             return
+        if lacking(task, self.tasks):
+            assert self._refused(self._do(command), {errors.NeedsUnmet})
+            return
         forecast, dirty = foresee(self.world, task, strategy), in_the_way(self.world, task)
         did = self._do(command)
         if dry_run:
             self._dry(did, forecast)
-        elif type(did.refusal) is errors.Conflict:
+        elif type(did.refusal) in (errors.Conflict, errors.GateFailed):
             self._bounced(task, did, forecast)
         elif type(did.refusal) is errors.Blocked:
             self._blocked(task, did, forecast, dirty)
@@ -46,7 +50,7 @@ class LandingSession(Session):
             self._refused(did, set())
             self._landed(task, did, forecast, strategy, dirty)
             if cleanup:
-                self._cleaned_up(task, did)
+                self._cleaned_up(task, did, did.result.fate)
             else:
                 assert did.before.desks == did.after.desks
                 assert did.before.refs.get(task.branch_ref) == did.after.refs.get(task.branch_ref)
@@ -59,7 +63,7 @@ class LandingSession(Session):
         assert did.result.outcome is Outcome.ALREADY_LANDED
         if cleanup and task.task_id in did.before.desks:
             laws.bounded(did.before, did.after, task.task_id, [task.branch_ref])
-            self._cleaned_up(task, did)
+            self._cleaned_up(task, did, did.result.fate)
         else:
             laws.unchanged(did.before, did.after)
 
@@ -71,9 +75,14 @@ class LandingSession(Session):
             assert set(did.result.paths) == forecast.paths
 
     def _bounced(self, task: Task, did: Did, forecast: Forecast) -> None:
-        assert forecast.kind in ("conflict", "unsure")
-        task.take("bounce")
-        task.approved = None
+        if type(did.refusal) is errors.Conflict:
+            assert forecast.kind in ("conflict", "unsure")
+        else:
+            assert forecast.is_red or forecast.kind == "unsure"
+            landing = self.world.project.runs.get(task.task_id).landing
+            assert landing is not None
+            assert self.world.is_red(landing.landing_id)
+        task.bounce()
         laws.bounded(did.before, did.after, task.task_id)
         assert did.before.refs == did.after.refs
         assert did.before.desks == did.after.desks
@@ -81,6 +90,7 @@ class LandingSession(Session):
     def _blocked(self, task: Task, did: Did, forecast: Forecast, dirty: set[str]) -> None:
         assert did.refusal is not None
         assert forecast.kind in ("lands", "unsure")
+        assert not forecast.is_red
         assert forecast.paths & dirty or forecast.kind == "unsure"
         assert set(did.refusal.facts["files"]) <= dirty, (did.refusal, dirty)
         assert did.refusal.facts["files"] != []
@@ -96,7 +106,7 @@ class LandingSession(Session):
         assert tip is not None
         assert run.merge_commit == tip
         task.take("merge")
-        task.merged = tip
+        task.merged, task.landed_on = tip, None if tip == forecast.target else forecast.target
         fresh = self._fresh_commits(task, forecast.target, tip)
         paths = changed_paths(self.world, forecast.target, tip)
         if tip == forecast.target:
@@ -105,6 +115,7 @@ class LandingSession(Session):
         else:
             assert did.result.outcome is Outcome.LANDED
             assert forecast.kind in ("lands", "unsure")
+            assert not self.world.is_red(tip)
             self._is_the_approved(task, forecast, strategy, tip, fresh)
         assert paths & dirty == set()
         followed = self.world.head_ref(self.world.repository) == task.target_ref and tip != forecast.target
@@ -134,9 +145,10 @@ class LandingSession(Session):
             assert len(fresh) <= len(new)
             assert ask("rev-list", "--merges", f"{forecast.target}..{tip}") == ""
 
-    def _cleaned_up(self, task: Task, did: Did) -> None:
+    def _cleaned_up(self, task: Task, did: Did, fate: Fate | None) -> None:
         """The worktree is gone, the branch too where it was what landed, and nothing that was in them is."""
-        assert did.result.fate.kept_because == ""
+        assert fate is not None
+        assert fate.kept_because == ""
         assert not task.worktree.exists()
         assert not laws.registered(self.world, task.task_id)
         looked_at = did.before.checkout.head == f"ref: {task.branch_ref}"

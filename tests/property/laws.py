@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -38,14 +38,22 @@ def changed_names(before: Mapping[str, object], after: Mapping[str, object]) -> 
 def bounded(before: Facts, after: Facts, task_id: str, refs: Iterable[str] = (), *, checkout: bool = True) -> None:
     """A command on one task changes its record, the end of the bus, the named refs, its salvage, its worktree; it
     makes no commit unreachable, and leaves a person's checkout alone."""
-    allowed = f"refs/conductor/salvage/{task_id}/"
-    moved = {ref for ref in changed_names(before.refs, after.refs) if not ref.startswith(allowed)}
+    bounded_all(before, after, [task_id], refs, checkout=checkout)
+
+
+def bounded_all(
+    before: Facts, after: Facts, task_ids: Collection[str], refs: Iterable[str] = (), *, checkout: bool = True
+) -> None:
+    """The same of a command on several tasks."""
+    salvage = tuple(f"refs/conductor/salvage/{task_id}/" for task_id in task_ids)
+    moved = {ref for ref in changed_names(before.refs, after.refs) if not ref.startswith(salvage)}
     assert moved <= set(refs)
     assert all(ref in after.refs for ref in before.refs if ref.startswith("refs/conductor/")), "a salvage went"
-    elsewhere = {name for name in changed_names(before.state, after.state) if not name.startswith(f"tasks/{task_id}/")}
+    records = tuple(f"tasks/{task_id}/" for task_id in task_ids)
+    elsewhere = {name for name in changed_names(before.state, after.state) if not name.startswith(records)}
     assert elsewhere <= {"MESSAGE-BUS.md"}
     assert after.state.get("MESSAGE-BUS.md", b"").startswith(before.state.get("MESSAGE-BUS.md", b""))
-    assert changed_names(before.desks, after.desks) <= {task_id}
+    assert changed_names(before.desks, after.desks) <= set(task_ids)
     assert before.commits - after.commits == set()
     if checkout:
         assert before.checkout.differences(after.checkout) == []
@@ -104,6 +112,7 @@ def _record_agrees(run: Run, task: Task) -> None:
     assert (run.base_commit, run.head_commit) == (task.base, task.head)
     assert (run.approved_commit, run.merge_commit) == (task.approved, task.merged)
     assert (run.target, run.branch, run.worktree) == (task.target, task.branch, str(task.worktree))
+    assert (run.needs, run.priority) == (task.needs, task.priority)
     states = ["ASSIGNED"]
     for event in task.events[1:]:
         states.append(DIAGRAM[states[-1], event])
@@ -129,8 +138,8 @@ def _bus_agrees(run: Run, messages: list[Message]) -> None:
         (str(step.event), origin, str(step.state), step.by, step.commit)
         for step, origin in zip(run.history, came_from, strict=False)
     ]
-    outcomes = [message for message in messages if message.type in ("LANDED", "BOUNCED")]
-    kinds = {"merge": "LANDED", "bounce": "BOUNCED"}
+    kinds = {"merge": "LANDED", "bounce": "BOUNCED", "undo": "UNDONE"}
+    outcomes = [message for message in messages if message.type in kinds.values()]
     assert [(one.type, one.meta.get("commit")) for one in outcomes] == [
         (kinds[step.event], step.commit) for step in run.history if step.event in kinds
     ]

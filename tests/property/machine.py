@@ -15,12 +15,14 @@ from conductor_git.actor import COORDINATOR, Actor
 from conductor_git.names import TaskId
 from tests import kit
 from tests.property import laws, people
-from tests.property.landing import LandingSession
 from tests.property.model import LIVE, Task
+from tests.property.queueing import QueueSession
 
 NAMES: Final = tuple(TaskId(name) for name in ("alder", "birch", "cedar", "doum", "elm"))
 CONTENTS: Final = st.one_of(st.integers(0, 4), st.none())
 FILES: Final = st.sampled_from(people.FILES)
+TWINS: Final = st.sampled_from(["a.txt", "docs/b.txt", "docs/b.txt", "src/prices.py"])
+"""The gate is red where the first two are the same."""
 MESSES: Final = st.sampled_from(sorted(people.MESSES))
 STRAYS: Final = ("detach", "side branch", "merge", "delete", "back", "resolve", "commit all", "abort")
 PROVOCATIONS: Final = {
@@ -35,7 +37,7 @@ PROVOCATIONS: Final = {
     "retry --reset": (),
 }
 SOME_STRAY: Final = st.one_of(st.none(), st.sampled_from(STRAYS))
-VERBS: Final = {"start", "done", "approve", "request_changes", "merge", "cancel", "fail", "retry"}
+VERBS: Final = {"start", "done", "approve", "request_changes", "merge", "undo", "cancel", "fail", "retry"}
 STRATEGIES: Final = st.sampled_from(["merge", "squash", "rebase"])
 OFTEN: Final = st.sampled_from([True, True, True, False])
 SELDOM: Final = st.sampled_from([False, False, False, True])
@@ -81,7 +83,7 @@ class Sequences(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.session = LandingSession(self.template, Path(mkdtemp(dir=self.place)))
+        self.session = QueueSession(self.template, Path(mkdtemp(dir=self.place)))
 
     def teardown(self) -> None:
         kit.git(self.session.world.repository, "fsck", "--strict", "--no-dangling", "--no-progress")
@@ -106,6 +108,7 @@ class Sequences(RuleBasedStateMachine):
         required=st.sampled_from([1, 1, 2]),
         strays=st.lists(st.sampled_from(STRAYS), max_size=2),
         messes=st.lists(st.tuples(MESSES, FILES, CONTENTS), max_size=2),
+        gates=st.booleans(),
     )
     def begin(
         self,
@@ -113,8 +116,11 @@ class Sequences(RuleBasedStateMachine):
         required: int,
         strays: list[str],
         messes: list[tuple[str, str, int | None]],
+        gates: bool,
     ) -> None:
         """Some tasks, each some steps down the main road, and the last of them off it."""
+        if gates:
+            self.session.world.have_gates()
         for task_id, _, _, _ in first:
             self.session.spawn(task_id, None, "main", required, existing=False)
         for task_id, steps, file, content in first:
@@ -133,9 +139,20 @@ class Sequences(RuleBasedStateMachine):
         onto=st.sampled_from(["main", "main", None, "side"]),
         required=st.sampled_from([1, 1, 2]),
         existing=SELDOM,
+        needs=st.one_of(st.just(()), st.just(()), st.tuples(ANY)),
+        priority=st.sampled_from([0, 0, 1]),
     )
-    def spawn(self, task_id: TaskId, base: str | None, onto: str | None, required: int, existing: bool) -> None:
-        self.session.spawn(task_id, base, onto, required, existing=existing)
+    def spawn(
+        self,
+        task_id: TaskId,
+        base: str | None,
+        onto: str | None,
+        required: int,
+        existing: bool,
+        needs: tuple[TaskId, ...],
+        priority: int,
+    ) -> None:
+        self.session.spawn(task_id, base, onto, required, existing=existing, needs=needs, priority=priority)
 
     @rule(task_id=ANY, verb=st.sampled_from(sorted(VERBS)), stale=SELDOM)
     def out_of_turn(self, task_id: TaskId, verb: str, stale: bool) -> None:
@@ -150,6 +167,8 @@ class Sequences(RuleBasedStateMachine):
                 session.verdict(task_id, Actor("ada"), verb)
             case "merge":
                 session.merge(task_id, "merge", cleanup=True, dry_run=stale)
+            case "undo":
+                session.undo(task_id)
             case "cancel" | "fail":
                 session.ends(task_id, worker, verb)
             case "retry":
@@ -268,6 +287,43 @@ class Sequences(RuleBasedStateMachine):
     @rule(task_id=_ready_for("APPROVED"), strategy=STRATEGIES, cleanup=OFTEN, dry_run=SELDOM)
     def merge(self, task_id: TaskId, strategy: str, cleanup: bool, dry_run: bool) -> None:
         self.session.merge(task_id, strategy, cleanup=cleanup, dry_run=dry_run)
+
+    @precondition(_is_any("APPROVED"))
+    @rule(strategy=STRATEGIES, cleanup=OFTEN)
+    def process(self, strategy: str, cleanup: bool) -> None:
+        self.session.process(strategy, cleanup=cleanup)
+
+    @rule(
+        work=st.lists(
+            st.tuples(ANY, TWINS, st.integers(1, 2)), min_size=2, max_size=4, unique_by=lambda drawn: drawn[0]
+        ),
+        strategy=STRATEGIES,
+        cleanup=OFTEN,
+        mess=st.one_of(st.none(), st.none(), MESSES),
+    )
+    def land_together(
+        self, work: list[tuple[TaskId, str, int]], strategy: str, cleanup: bool, mess: str | None
+    ) -> None:
+        """Several tasks to the queue, which may be green alone and red together, or conflict with each other."""
+        for task_id, file, content in work:
+            for _ in range(3):
+                task = self.session.tasks.get(task_id)
+                if task and task.state in ("ASSIGNED", "WORKING", "IN_REVIEW"):
+                    self._next_step(task_id, file, content, strategy, cleanup)
+        if mess:
+            people.MESSES[mess](self.session.world.repository, "a.txt", 3)
+        self.session.process(strategy, cleanup=cleanup)
+
+    @precondition(_is_any("COMPLETED"))
+    @rule(task_id=_ready_for("COMPLETED"), then=st.sampled_from(["", "retry", "retry --reset"]))
+    def undo(self, task_id: TaskId, then: str) -> None:
+        self.session.undo(task_id)
+        if then and self._task(task_id).state == "CANCELLED":
+            self.session.retry(task_id, reset=then != "retry")
+
+    @rule(task_id=KNOWN, priority=st.integers(-1, 2))
+    def prioritise(self, task_id: TaskId, priority: int) -> None:
+        self.session.prioritise(task_id, priority)
 
     @rule(task_id=KNOWN, verb=st.sampled_from(["cancel", "fail"]), who=st.sampled_from(["person", "worker", "stale"]))
     def ends(self, task_id: TaskId, verb: str, who: str) -> None:

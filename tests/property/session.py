@@ -39,6 +39,7 @@ class Session:
     def __init__(self, template: Path, place: Path) -> None:
         self.world = World.build(template, place)
         self.tasks: dict[str, Task] = {}
+        self._reviews = 0
 
     def _do(self, command: Callable[[], Any]) -> Did:
         before = self.world.facts()
@@ -66,9 +67,27 @@ class Session:
 
     # the commands
 
-    def spawn(self, task_id: TaskId, base: str | None, target: str | None, required: int, *, existing: bool) -> None:
+    def spawn(
+        self,
+        task_id: TaskId,
+        base: str | None,
+        target: str | None,
+        required: int,
+        *,
+        existing: bool,
+        needs: tuple[TaskId, ...] = (),
+        priority: int = 0,
+    ) -> None:
         world = self.world
-        order = Order(task_id, base=base, target=target, reviews_required=required, existing=existing)
+        order = Order(
+            task_id,
+            base=base,
+            target=target,
+            reviews_required=required,
+            existing=existing,
+            needs=needs,
+            priority=priority,
+        )
         head = world.head_ref(world.repository)
         landing_on = target or (head.removeprefix("refs/heads/") if head.startswith("refs/") else None)
         tip = world.tip(f"refs/heads/worker/{task_id}")
@@ -81,7 +100,8 @@ class Session:
         assert landing_on is not None
         asked = world.tip(base or f"refs/heads/{landing_on}") if tip is None else None
         begun = asked or world.ask("merge-base", f"refs/heads/{landing_on}", str(tip))
-        task = Task(task_id, landing_on, begun, world.worktrees / task_id, required)
+        place = world.worktrees / task_id
+        task = Task(task_id, landing_on, begun, place, required, needs=needs, priority=priority)
         self.tasks[task_id] = task
         laws.bounded(did.before, did.after, task_id, [task.branch_ref])
         assert world.tip(task.branch_ref) == (tip or begun)
@@ -95,6 +115,8 @@ class Session:
 
     def _spawn_refusals(self, order: Order, target: str | None, tip: str | None) -> Refusals:
         found: Refusals = set()
+        if any(need not in self.tasks for need in order.needs):
+            found.add(errors.NotFound)
         if order.task_id in self.tasks:
             found.add(errors.TaskExists)
         if target is None:
@@ -200,7 +222,8 @@ class Session:
             return
         if not self._refused(did, expected):
             assert task is not None
-            task.review(by.name, verdict)
+            self._reviews += 1
+            task.review(by.name, verdict, self._reviews)
             laws.bounded(did.before, did.after, task_id)
             assert did.before.desks == did.after.desks
 

@@ -18,8 +18,20 @@ from conductor_git.project import Project, open_project
 from tests import kit
 from tests.property.model import Task
 
-_NOT_STATE: Final = ("locks", "journal", "integration.git", "landings", "gates", "git-config.json", "hooks", "foresight")
+_NOT_STATE: Final = (
+    "locks",
+    "journal",
+    "integration.git",
+    "landings",
+    "gates",
+    "git-config.json",
+    "hooks",
+    "foresight",
+)
 """Parts of the state directory that say nothing about a task: locks, scratch space, what is made again."""
+
+GATE: Final = '[ ! -e a.txt ] || [ "$(cat a.txt)" != "$(cat docs/b.txt)" ]'
+"""Red where these two files are twins: what each of two tasks brings can be green alone and red together."""
 
 _UNDER_WAY: Final = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply", "index.lock")
 
@@ -51,6 +63,7 @@ class World:
 
     repository: Path
     _seconds: int = 0
+    has_gates: bool = False
     targets: dict[str, frozenset[str]] = field(default_factory=dict)
     """What each branch that tasks land on should hold: what persons put there, and what was landed."""
 
@@ -78,6 +91,25 @@ class World:
         """A clock that goes on by a second whenever somebody looks at it."""
         self._seconds += 1
         return kit.FIRST_COMMIT_AT + timedelta(days=1, seconds=self._seconds)
+
+    def have_gates(self) -> None:
+        """From now on both targets have a gate."""
+        self.has_gates = True
+        for branch in ("side", "main"):
+            kit.git(self.repository, "switch", "--quiet", branch)
+            (self.repository / ".conductor.yaml").write_text(f"gates:\n  - name: twins\n    run: '{GATE}'\n")
+            kit.git(self.repository, "add", ".conductor.yaml")
+            kit.git(self.repository, "commit", "--quiet", "-m", f"a gate on {branch}")
+        self.note_targets()
+
+    def is_red(self, tree: str) -> bool:
+        """What the gate says of a tree or commit."""
+        files = dict(self.tree(tree)) if self.has_gates else {}
+        return "a.txt" in files and files["a.txt"] == files.get("docs/b.txt")
+
+    def tips(self, target: str) -> list[str]:
+        """Every commit that the target's ref has been at, oldest first."""
+        return self.ask("reflog", "show", "--format=%H", f"refs/heads/{target}").split()[::-1]
 
     # questions by plain git
 

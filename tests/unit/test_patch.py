@@ -92,6 +92,7 @@ def check(part: Part, old: dict[str, str], new: dict[str, str]) -> None:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(TREES, TREES, FORMS)
 @example({"a": "a\n"}, {"a": "a"}, ())
+@example({"a": "a"}, {"a": "b"}, ())
 @example({"a b": "a\n"}, {"a b": "b\n"}, ())
 @example({"é": "a\n" * 9}, {"è": "a\n" * 9 + "b\n"}, ("--color=always",))
 @example({"a": "-- a/x\n"}, {"a": "++ b/x\n"}, ())

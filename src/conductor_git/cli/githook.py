@@ -33,7 +33,8 @@ def _tell(context: WorkerContext, words: str) -> None:
     from conductor_git.bus.current import CurrentBus
     from conductor_git.gitcmd import Git
 
-    shown = Git(context.worktree).run("log", "-1", "--no-show-signature", "--format=%H%n%s", "HEAD").lines
+    plainly = ("--no-show-signature", "--encoding=UTF-8", "--format=%H%n%s")
+    shown = Git(context.worktree).run("log", "-1", *plainly, "HEAD").lines
     subject = readable(shown[1])[:_LONGEST]
     beat(
         Layout(context.state_dir.parent),

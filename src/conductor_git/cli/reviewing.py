@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import Annotated
 
 import typer
 
+from conductor_git.actor import Actor
 from conductor_git.cli import texts
 from conductor_git.cli.documents import task_document
-from conductor_git.cli.here import here, reviewer
+from conductor_git.cli.here import Here, here, reviewer
 from conductor_git.cli.options import As, Json, Task, TaskHere, panel
 from conductor_git.cli.output import answer, document, narrate
 from conductor_git.names import short
@@ -39,6 +41,17 @@ def approve(
         narrate("↳", f"conductor-git merge {run.task_id}")
     else:
         narrate("✓", f"the approval of {by.name} is on record; {run.task_id} needs {run.reviews_required} in all")
+    _tell_reviewer(place, by)
+
+
+def _tell_reviewer(place: Here, by: Actor) -> None:
+    """A reviewer's worktree goes when its agent has ended; where there is none, whoever sits in it is told how."""
+    if place.context is None or place.context.review_of is None or by.worker is None:
+        return
+    own = place.project.runs.get(by.worker)
+    if not own.attempts:
+        narrate("○", f"{own.task_id} is {own.state}; its worktree is not needed any more")
+        narrate("↳", f"cd {quote(str(place.project.repository))} && git worktree remove {quote(own.worktree)}")
 
 
 def _answer(run: Run, as_json: bool) -> None:
@@ -72,10 +85,11 @@ def request_changes(
     from conductor_git.workflow.review import request_changes as send_back
 
     place = here()
+    by = reviewer(place, as_reviewer)
     run = send_back(
         place.project,
         place.task(task),
-        by=reviewer(place, as_reviewer),
+        by=by,
         at=utcnow(),
         body=message,
         comments=[
@@ -85,6 +99,7 @@ def request_changes(
     )
     _answer(run, as_json)
     narrate("✓", f"{run.task_id} goes back to its worker, who reads the review with `conductor-git ctx`")
+    _tell_reviewer(place, by)
 
 
 @app.command(rich_help_panel=panel("review"), epilog="Example: conductor-git diff fix-login --stat")

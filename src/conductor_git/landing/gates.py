@@ -98,7 +98,7 @@ def _results(
     logs = place.layout.landing(case.commit)
     durable.make_directory(logs)
     for number, gate in enumerate(gates, 1):
-        if not place.path.is_dir():  # the gate before took it away
+        if not place.is_there:  # the gate before took it away
             place.put(case.commit, case.base)
         log = logs / f"{number:02d}-{gate.name}.log"
         results.append(_result(place, gate, case, log))

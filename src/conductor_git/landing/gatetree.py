@@ -7,6 +7,7 @@ lie outside, and the `.git` that a gate finds there is a small repository made f
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -36,6 +37,8 @@ _CONFIG: Final = {
 }
 _STEERING: Final = (".git", ".gitattributes", ".gitignore")
 _GITLINK: Final = "160000"
+_UNWRITTEN: Final = re.compile(r"No space left|unable to (write|create) ")
+"""What git says of a file that it could not write, in its own language."""
 _ROUNDS: Final = 20
 _ENOUGH: Final = 64 * 1024 * 1024
 
@@ -55,6 +58,10 @@ class GateTree:
     @property
     def path(self) -> Path:
         return self.layout.gate_tree(self.target)
+
+    @property
+    def is_there(self) -> bool:
+        return _is(stat.S_ISDIR, self.path)
 
     @property
     def _index(self) -> Path:
@@ -84,7 +91,7 @@ class GateTree:
         return replace(self.integration, cwd=self.path, work_tree=self.path, index=self._index, config=config)
 
     def _reuse(self, commit: CommitId, base: CommitId | None) -> None:
-        if not _is(stat.S_ISDIR, self.path) or not _is(stat.S_ISREG, self._index):
+        if not self.is_there or not _is(stat.S_ISREG, self._index):
             raise _Damaged
         _beside(self.path, "index.lock").unlink(missing_ok=True)
         for name in ("exclude", "attributes"):
@@ -104,6 +111,7 @@ class GateTree:
         self._sweep(before, after)
         self._read(commit)
         self._clean(after)
+        self._drop_repositories(_folders(after))
         return after
 
     def _sweep(self, before: Mapping[str, str], after: Mapping[str, str]) -> None:
@@ -128,7 +136,8 @@ class GateTree:
 
     def _clean(self, tracked: Mapping[str, str]) -> None:
         for _ in range(_ROUNDS):
-            self._git.run("clean", "-ffdq")
+            if self._git.run("clean", "-ffd").out:
+                continue  # once is not always enough: what lies in a repository of its own comes to light
             hiding = self._hiding(tracked)
             if not hiding:
                 return
@@ -147,6 +156,16 @@ class GateTree:
             raise _Damaged
         return {source for source in sources if source not in tracked}
 
+    def _drop_repositories(self, folders: set[str]) -> None:
+        """Remove what git passes over: a directory that is not ignored, stays for what is in it, and has a `.git`."""
+        places = (f"{folder}/{name}".lstrip("/") for folder in folders for name in _directories(self.path / folder))
+        unknown = [place for place in places if place not in folders]
+        stdin = b"".join(os.fsencode(place) + b"\0" for place in unknown)
+        ignored = self._git.run("check-ignore", "-z", "--stdin", stdin=stdin, ok=(0, 1)).fields if unknown else []
+        for place in (self.path / name for name in set(unknown).difference(ignored)):
+            if any(".git" in (*names, *files) for _, names, files in os.walk(place)):
+                remove(place)
+
     def _make(self, commit: CommitId) -> None:
         try:
             discard(self.layout, self.target)
@@ -156,7 +175,7 @@ class GateTree:
             raise
         except GitFailed as failed:
             discard(self.layout, self.target)
-            if "No space left" in failed.message:
+            if _UNWRITTEN.search(failed.message):
                 raise StateUnwritable(
                     f"{self.path} could not be written: {failed.message}",
                     hint=f"df -h {self.layout.state_dir}",
@@ -274,6 +293,11 @@ def _folders(names: Iterable[str]) -> set[str]:
             found.add(folder)
             folder = folder.rpartition("/")[0]
     return found
+
+
+def _directories(place: Path) -> list[str]:
+    with os.scandir(place) as entries:
+        return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
 
 
 @contextmanager

@@ -80,7 +80,7 @@ def _registered(project: Project, run: Run, log: Path) -> Run:
         time.sleep(0.02)
     raise AgentFailed(
         f"no attempt of {run.task_id} was on record after {_START_SECONDS} s",
-        hint=f"cat {log}",
+        hint=f"cat {shlex.quote(str(log))}",
         task_id=run.task_id,
         log=str(log),
     )

@@ -81,14 +81,14 @@ def _clean_tip(project: Project, run: Run, by: Actor, wip: bool) -> CommitId:
     if files and not wip:
         raise _dirty(run, files)
     if files:
-        _commit_all(project, run, by)
+        _commit_all(project, run, by, files)
         tip = tip_of(project.git, run.branch_ref) or tip
         if left := worktree.uncommitted(looking, project.layout, path, tip):
             raise _dirty(run, left)
     if tip == run.base_commit or is_contained(looking, tip, tip_of(project.git, run.target_ref) or run.base_commit):
         raise NothingToReview(
             f"{run.branch} has no commit of its own on top of {run.target}",
-            hint=f"git -C {shlex.quote(run.worktree)} commit -a",
+            hint=f"git -C {shlex.quote(run.worktree)} log --oneline -5",
             task_id=run.task_id,
             branch=run.branch,
             commit=tip,
@@ -106,11 +106,13 @@ def _dirty(run: Run, files: tuple[str, ...]) -> DirtyWorktree:
     )
 
 
-def _commit_all(project: Project, run: Run, by: Actor) -> None:
+def _commit_all(project: Project, run: Run, by: Actor, files: tuple[str, ...]) -> None:
     path = Path(run.worktree)
     git = _own_git(project, path) if by.worker == run.task_id else _guarded_git(project, run, path)
     try:
-        git.run("add", "--all")
+        # Not `git add --all`, which looks into submodules, whose config is the worker's and guarded by nobody.
+        listing = "".join(f"{file}\0" for file in files).encode("utf-8", "surrogateescape")
+        git.run("update-index", "-z", "--add", "--remove", "--replace", "--stdin", stdin=listing)
         if git.run("diff-index", "--cached", "--quiet", "HEAD", ok=(0, 1)).code == 0:
             return  # what was staged had been taken back in the files: nothing is left to commit
         git.run("commit", "--quiet", "-m", f"wip: {run.title}\n\nCommitted by `conductor-git done --wip`.")

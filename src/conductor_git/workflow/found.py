@@ -15,12 +15,12 @@ from typing import Any, Final
 
 from conductor_git import durable, heartbeat, journal
 from conductor_git.errors import ConductorError, NotFound
-from conductor_git.history import tip_of
+from conductor_git.history import is_contained, tip_of
 from conductor_git.names import CommitId, TaskId
 from conductor_git.project import Project
 from conductor_git.review import Review
 from conductor_git.run import Event, Outcome, Run, State
-from conductor_git.workflow.explaining.facts import InTheWay, LogEnd, Need, Tree
+from conductor_git.workflow.explaining.facts import InTheWay, LogEnd, Need, PushRefused, Tree
 from conductor_git.workflow.look import Health, Row
 from conductor_git.workflow.sift import reviewers_of
 
@@ -229,18 +229,24 @@ def _is_untracked(project: Project, target_tip: str, checkout: str, path: str) -
     return not project.git.run("ls-tree", "-z", "--name-only", target_tip, "--", f":(literal){path}").fields
 
 
-def push_refused(project: Project, run: Run) -> str:
-    """What the remote said, where the last that was told of the landed task is that it was not taken there."""
-    if run.state is not State.COMPLETED or run.review_of is not None:
-        return ""
-    if run.landing is None or run.landing.outcome is not Outcome.LANDED:
-        return ""
+def push_refused(project: Project, run: Run) -> PushRefused | None:
+    """The remote that did not take what has landed, where that is the last that was told of it and still so."""
+    if run.state is not State.COMPLETED or run.landing is None or run.landing.outcome is not Outcome.LANDED:
+        return None
     try:
         told = project.bus.tail(1, types=("LANDED", "ERROR"), task_id=run.task_id)
     except ConductorError:
-        return ""
-    refused = [message for message in told if message.meta.get("outcome") == Outcome.PUSH_REJECTED]
-    return refused[0].body.strip().partition("\n")[0] if refused else ""
+        return None
+    if not told or told[0].meta.get("outcome") != Outcome.PUSH_REJECTED:
+        return None
+    remote = told[0].meta.get("remote", "")
+    return None if _has_it(project, run, remote) else PushRefused(remote, told[0].body.strip().partition("\n")[0])
+
+
+def _has_it(project: Project, run: Run, remote: str) -> bool:
+    """As far as is known here, the remote has been given it since."""
+    there = tip_of(project.git, f"refs/remotes/{remote}/{run.target}")
+    return there is not None and run.merge_commit is not None and is_contained(project.git, run.merge_commit, there)
 
 
 def evidence(project: Project, run: Run) -> dict[str, Any] | None:

@@ -20,7 +20,6 @@ from typing import Final
 from conductor_git import configguard, durable, fence
 from conductor_git.errors import BadRecord, HookChanged, TooLarge, UnsafePath
 from conductor_git.gitdir import git_dir_at
-from conductor_git.integration import shared_config
 from conductor_git.project import Project
 from conductor_git.run import Run
 from conductor_git.runner.environment import original_hooks, remotes
@@ -228,9 +227,7 @@ def _section(project: Project) -> Standing:
 
 def _let_guards_know(project: Project, values: list[str]) -> None:
     """Let the guards of live tasks accept what this changed in the config, and nothing else that changed besides."""
-    now = [value for key, value in shared_config(project.git).local if key == includes.KEY]
-    if now == values:
-        configguard.accept(project.layout, [run.task_id for run in _live(project)], includes.KEY, values)
+    configguard.accept(project.layout, [run.task_id for run in _live(project)], includes.KEY, values)
 
 
 # --- what there is besides

@@ -136,7 +136,8 @@ def health(project: Project, run: Run, now: datetime) -> Health | None:
     if attempt is None or attempt.ended_at is not None:
         return Health.DETACHED
     if attempt.process is None or not is_alive(attempt.process):
-        return Health.DEAD
+        # Its supervisor is about to put on record how it began, or how it ended.
+        return Health.ALIVE if attempt.supervisor is not None and is_alive(attempt.supervisor) else Health.DEAD
     beat = last_beat(project.layout, run.task_id)
     quiet = now.timestamp() - beat if beat is not None else 0.0
     return Health.SLOW if quiet > quiet_after(project.layout) else Health.ALIVE

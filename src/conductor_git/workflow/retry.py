@@ -101,7 +101,7 @@ def _require_branch_to_ourselves(project: Project, run: Run) -> None:
         if entry.branch_ref == run.branch_ref and entry.path != Path(run.worktree):
             raise WorktreeBusy(
                 f"{run.branch} is checked out in {entry.path}, and the retry needs it in {run.worktree}",
-                hint=f"git -C {shlex.quote(str(entry.path))} switch {shlex.quote(run.target)}",
+                hint=f"git -C {shlex.quote(str(entry.path))} switch --detach",
                 task_id=run.task_id,
                 worktree=str(entry.path),
             )
@@ -144,7 +144,7 @@ def _see_to_worktree(project: Project, run: Run, at: datetime) -> None:
         raise NotFound(
             f"neither the worktree {path} nor the branch {run.branch} is there any more; its last known commit is "
             f"{short(run.head_commit or run.base_commit)}",
-            hint=f"git branch {run.branch} {run.head_commit or run.base_commit} && conductor-git retry {run.task_id}",
+            hint=f"conductor-git restore {run.task_id}",
             task_id=run.task_id,
         )
     _require_branch_to_ourselves(project, run)

@@ -71,7 +71,7 @@ def _facts(project: Project, row: Row, live: tuple[Run, ...], now: datetime) -> 
         collides=foreseen.others if foreseen else (),
         log=found.log(project, run),
         in_the_way=found.in_the_way(project, run, row.target_tip),
-        push_refused=found.push_refused(project, run),
+        push=found.push_refused(project, run),
     )
 
 

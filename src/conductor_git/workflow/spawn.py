@@ -161,12 +161,16 @@ def _target(project: Project, order: Order, config: Config, known: Branches) -> 
     if target is None:
         raise BadInput(
             f"HEAD of {project.repository} is detached, so there is no branch to land on by default",
-            hint=f"conductor-git spawn {order.task_id} --target main",
+            hint=f"conductor-git spawn {order.task_id} --target {_some_branch(known)}",
             task_id=order.task_id,
         )
     if target not in known.tips:
         raise BaseNotFound(f"the target branch {target} does not exist", hint="git branch --list", target=target)
     return target
+
+
+def _some_branch(known: Branches) -> str:
+    return "main" if "main" in known.tips else shlex.quote(min(known.tips, default="main"))
 
 
 def _require_branch_name(project: Project, branch: str) -> None:
@@ -197,9 +201,11 @@ def worktree_path(project: Project, config: Config, task_id: TaskId) -> Path:
     relative = config.worktrees.format(task_id=task_id, repo=project.repository.name)
     path = Path(os.path.normpath(project.repository / relative))
     if path.parent.is_symlink():
-        raise UnsafePath(f"{path.parent} is a symbolic link", hint=f"ls -ld {path.parent}", path=str(path.parent))
+        raise UnsafePath(
+            f"{path.parent} is a symbolic link", hint=f"ls -ld {shlex.quote(str(path.parent))}", path=str(path.parent)
+        )
     if path.is_relative_to(project.layout.common_dir) or path == project.repository:
-        raise UnsafePath(f"worktrees cannot lie in {path}", hint="set `worktrees` in .conductor.yaml", path=str(path))
+        raise UnsafePath(f"worktrees cannot lie in {path}", hint="conductor-git config check", path=str(path))
     return path
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 
 from conductor_git.names import short
 from conductor_git.run import Event, Outcome, Run, State, Step
 from conductor_git.workflow.explaining.commands import branch_again, ours
-from conductor_git.workflow.explaining.facts import Explanation, Facts
+from conductor_git.workflow.explaining.facts import Explanation, Facts, PushRefused
 from conductor_git.workflow.explaining.lines import ending, listed, span
 
 
@@ -26,9 +27,10 @@ def _completed(facts: Facts) -> Explanation:
     if run.task_id in facts.landing:
         waiting = "its undoing, which is under way"
         return Explanation(waiting, tuple(_landed(facts)), (f"conductor-git bus read --task {run.task_id}",))
-    if facts.push_refused:
-        because = (*_landed(facts), f"the remote refused the push: {facts.push_refused}")
-        return Explanation("a push: it has landed here alone", because, _undo(run))
+    if facts.push is not None:
+        return Explanation(
+            "a push: it has landed here alone", (*_landed(facts), facts.push.said), _pushes(facts.push, run)
+        )
     left = f"its worktree {run.worktree} is still there"
     moves = (*([ours("merge", run)] if facts.tree.is_there else []), *_undo(run))
     return Explanation("nothing: it has landed", (*_landed(facts), *([left] if facts.tree.is_there else [])), moves)
@@ -44,6 +46,11 @@ def _landed(facts: Facts) -> Iterator[str]:
     yield f"by {step.by} {_ago(facts, step)}"
     if facts.landing and run.task_id not in facts.landing:
         yield f"the landing of {listed(facts.landing)} has {run.target} now"
+
+
+def _pushes(refused: PushRefused, run: Run) -> tuple[str, ...]:
+    again = f"git push {quote(refused.remote)} {quote(f'{run.target_ref}:{run.target_ref}')}"
+    return (*([again] if refused.remote else []), *_undo(run))
 
 
 def _undo(run: Run) -> tuple[str, ...]:

@@ -60,6 +60,13 @@ class InTheWay(NamedTuple):
     files: tuple[str, ...]
 
 
+class PushRefused(NamedTuple):
+    """A remote that did not take what has landed, and what it said."""
+
+    remote: str
+    said: str
+
+
 class Facts(NamedTuple):
     """All that was found out about a task; what its state does not ask for was not looked at and has no value."""
 
@@ -98,5 +105,4 @@ class Facts(NamedTuple):
     collides: tuple[Met, ...] = ()
     log: LogEnd | None = None
     in_the_way: InTheWay | None = None
-    push_refused: str = ""
-    """What the remote said, where the last landing was not taken there."""
+    push: PushRefused | None = None

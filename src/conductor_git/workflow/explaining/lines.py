@@ -39,7 +39,7 @@ def ending(log: LogEnd | None) -> Iterator[str]:
     if log is not None and log.text.strip():
         yield f"its log ends, in {log.path}:\n{log.text.rstrip()}"
     elif log is not None:
-        yield f"its log {log.path} is empty"
+        yield f"nothing can be read in its log {log.path}"
 
 
 def foresight(facts: Facts) -> Iterator[str]:

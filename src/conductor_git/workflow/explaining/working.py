@@ -36,12 +36,12 @@ def working(facts: Facts) -> Explanation:
 
 def _waits_for(facts: Facts) -> str:
     run, last = facts.run, facts.run.history[-1]
-    if facts.health == "dead":
-        return "a person: its agent is gone without handing anything in"
     if last.event is Event.BOUNCE and run.landing is not None:
         return f"its worker to mend the {run.landing.outcome}" + within_files(run.landing.files)
     if last.event is Event.REQUEST_CHANGES:
         return f"its worker to make the changes that {last.by} asked for"
+    if facts.health == "dead":
+        return "a person: its agent is gone without handing anything in"
     if facts.health == "detached" and run.attempts:
         return "a person: its agent ended without handing anything in"
     return "its worker to hand in a commit"

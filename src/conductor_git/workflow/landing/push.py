@@ -22,5 +22,5 @@ def push(project: Project, remote: str, run: Run, join: Join = _join_nothing) ->
     pushed = push_target(project, remote, run.target_ref, join)
     if pushed.rejected:
         words = f"push to {remote} was refused: {pushed.rejected}"
-        project.bus.append(message_of(run, "ERROR", words, {"outcome": str(Outcome.PUSH_REJECTED)}))
+        project.bus.append(message_of(run, "ERROR", words, {"outcome": str(Outcome.PUSH_REJECTED), "remote": remote}))
     return pushed.rejected
