@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
+import secrets
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from signal import SIGKILL
 from typing import Final
 
 from conductor_git.environment import inherited, without_git
@@ -143,7 +142,7 @@ class Git:
             try:
                 out, err = child.communicate(timeout=seconds)
             except BaseException as ended:
-                os.killpg(child.pid, SIGKILL)  # it is not reaped yet, so the number is its own
+                _end(child)
                 if isinstance(ended, subprocess.TimeoutExpired):
                     raise GitKilled(
                         f"`git {arguments[0]}` did not end within {seconds:g} s and was killed",
@@ -195,6 +194,13 @@ def version_in(said: str) -> tuple[int, int] | None:
     """Major and minor of what `git version` says; None where it says neither."""
     found = re.match(r"git version (\d+)\.(\d+)", said)
     return (int(found[1]), int(found[2])) if found else None
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End a child that has a session of its own, and all that it started there."""
+    from conductor_git import process  # its tables of processes cost more than most commands of ours may
+
+    process.end_group(child.pid, secrets.token_hex(), grace=0)
 
 
 def config_variables(settings: Mapping[str, str]) -> dict[str, str]:

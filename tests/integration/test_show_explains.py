@@ -267,7 +267,8 @@ def test_a_review_that_cannot_be_read_is_told_and_the_rest_with_it(repository: P
 
 def test_show_changes_nothing_in_the_worktree_that_it_looks_at(repository: Path) -> None:
     at.with_uncommitted_work(repository)
-    os.utime(at.place(repository) / "run.sh")  # touched and not changed, which `git status` would note in the index
+    touched = at.place(repository) / "run.sh"
+    os.utime(touched, (1, 1))  # and not changed, which `git status` would note in the index
     before = kit.snapshot(at.place(repository))
 
     assert "its worktree has 2 uncommitted files: src/new.py and src/prices.py" in why(repository)
@@ -305,15 +306,20 @@ def test_nothing_that_others_wrote_is_obeyed_by_a_terminal(hostile: Path, words:
 
 
 def test_a_line_is_broken_between_words_and_a_command_never_is(repository: Path) -> None:
-    at.about_to_conflict(repository)
+    words = "the price of a pear is not what it was, and neither is that of an apple, so say why " * 3
+    at.begun(repository)
+    tasks.commit(at.place(repository), at.WORK)
+    at.run(repository, "done", "prices", "-m", words)
+    at.run(repository, "request-changes", "prices", "-m", words, "--as", "ada")
     terminal = Terminal(repository.parent / "terminal")
 
     lines = terminal.run(f"cd {shlex.quote(str(repository))} && COLUMNS=80 conductor-git show prices")
 
     moves = shown(repository)["explanation"]["moves"]
     assert all(any(line.endswith(move) for line in lines) for move in moves)
-    reasons = [line for line in lines if not any(move in line for move in moves) and str(repository) not in line]
-    assert max(map(len, reasons)) <= 80
+    rest = [line for line in lines if not any(move in line for move in moves) and "acme.worktrees" not in line]
+    assert max(map(len, rest)) <= 80
+    assert " ".join(" ".join(rest).split()).count("and neither is that of an apple") >= 3
 
 
 def test_the_keys_of_the_document_stay(repository: Path) -> None:

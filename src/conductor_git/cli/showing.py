@@ -63,7 +63,6 @@ def _facts(shown: Shown) -> Iterator[str]:
     state = coloured(run.state, STATE_COLOURS.get(run.state, "0"), sys.stdout)
     apart = f", {row.ahead} ahead, {row.behind} behind {run.target}" if row.ahead is not None else ""
     known = {
-        "task": f"{run.task_id}: {_clean(run.title)}",
         "state": state + (f" (generation {run.generation})" if run.generation > 1 else ""),
         "agent": _agent(shown),
         "reviews": f"{run.review_of} at {short(run.base_commit)}" if run.review_of else "",
@@ -75,6 +74,7 @@ def _facts(shown: Shown) -> Iterator[str]:
         "last landing": str(run.landing.outcome) if run.landing and run.landing.outcome else "",
         "priority": str(run.priority) if run.priority else "",
     }
+    yield from _hanging("task", f"{run.task_id}: {run.title}")
     for name, value in known.items():
         if value:
             yield f"{_dim(name.ljust(_LEAD))}{value}"
