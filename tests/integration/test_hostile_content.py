@@ -169,8 +169,12 @@ def test_a_config_that_the_branch_weakens_does_not_count_for_its_own_landing(rep
     tasks.commit(repository, {".conductor.yaml": "gates:\n  - {name: red, run: 'false'}\n"})
     tasks.approved(repository, "prices", {".conductor.yaml": "gates: []\n", "src/new.py": "NEW = 1\n"})
 
-    tasks.refused(tasks.merge(repository, "prices", "--trust"), "GATE_FAILED", 14)
+    done = tasks.merge(repository, "prices", "--trust")
 
+    tasks.refused(done, "GATE_FAILED", 14)
+    words = "prices changes .conductor.yaml: its gates count from the landing after this one on"
+    assert words in done.err
+    assert tasks.told(repository, "INFO", "prices") == [words]
     project = open_project(repository)
     run = tasks.record(repository, "prices")
     assert run.head_commit is not None

@@ -68,7 +68,15 @@ def fast_forwarded(world: World, before: Facts, after: Facts, tip: str, paths: f
     assert rows <= paths
     files = {name for path in paths for name in (path, *map(str, PurePosixPath(path).parents))}
     assert changed_names(old.entries, new.entries) <= files
-    assert world.unsettled(world.repository, ignored=True) & paths == set()
+    assert world.unsettled(world.repository, ignored=True) & paths <= staged_as_landed(before, after, paths)
+
+
+def staged_as_landed(before: Facts, after: Facts, paths: Iterable[str]) -> set[str]:
+    """Of `paths`, what a person had staged exactly as it landed, and gone from the disk: git lets it stay so."""
+    old, new = before.checkout, after.checkout
+    rows = _rows(old.index), _rows(new.index)
+    gone = [path for path in paths if path not in old.entries and path not in new.entries]
+    return {path for path in gone if rows[0].get(path) == rows[1].get(path) is not None}
 
 
 def _rows(index: str) -> dict[str, str]:

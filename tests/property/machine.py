@@ -21,8 +21,8 @@ from tests.property.queueing import QueueSession
 NAMES: Final = tuple(TaskId(name) for name in ("alder", "birch", "cedar", "doum", "elm"))
 CONTENTS: Final = st.one_of(st.integers(0, 4), st.none())
 FILES: Final = st.sampled_from(people.FILES)
-TWINS: Final = st.sampled_from(["a.txt", "docs/b.txt", "docs/b.txt", "src/prices.py"])
-"""The gate is red where the first two are the same."""
+TWINS: Final = ("a.txt", "docs/b.txt", "src/prices.py", "a.txt")
+"""The gate is red where the first two of them are the same."""
 MESSES: Final = st.sampled_from(sorted(people.MESSES))
 STRAYS: Final = ("detach", "side branch", "merge", "delete", "back", "resolve", "commit all", "abort")
 PROVOCATIONS: Final = {
@@ -294,22 +294,30 @@ class Sequences(RuleBasedStateMachine):
         self.session.process(strategy, cleanup=cleanup)
 
     @rule(
-        work=st.lists(
-            st.tuples(ANY, TWINS, st.integers(1, 2)), min_size=2, max_size=4, unique_by=lambda drawn: drawn[0]
-        ),
+        task_ids=st.lists(ANY, min_size=2, max_size=4, unique=True),
+        files=st.permutations(TWINS),
+        contents=st.sampled_from([(1, 1), (2, 2), (1, 2)]),
         strategy=STRATEGIES,
         cleanup=OFTEN,
         mess=st.one_of(st.none(), st.none(), MESSES),
     )
     def land_together(
-        self, work: list[tuple[TaskId, str, int]], strategy: str, cleanup: bool, mess: str | None
+        self,
+        task_ids: list[TaskId],
+        files: list[str],
+        contents: tuple[int, int],
+        strategy: str,
+        cleanup: bool,
+        mess: str | None,
     ) -> None:
         """Several tasks to the queue, which may be green alone and red together, or conflict with each other."""
-        for task_id, file, content in work:
-            for _ in range(3):
+        for number, task_id in enumerate(task_ids):
+            if task_id not in self.session.tasks:
+                self.session.spawn(task_id, None, "main", 1, existing=False)
+            for _ in range(4):
                 task = self.session.tasks.get(task_id)
-                if task and task.state in ("ASSIGNED", "WORKING", "IN_REVIEW"):
-                    self._next_step(task_id, file, content, strategy, cleanup)
+                if task and task.state not in ("APPROVED", "COMPLETED"):
+                    self._next_step(task_id, files[number], contents[number % 2], strategy, cleanup)
         if mess:
             people.MESSES[mess](self.session.world.repository, "a.txt", 3)
         self.session.process(strategy, cleanup=cleanup)

@@ -12,7 +12,7 @@ from conductor_git.run import Landing, Outcome, Strategy
 from conductor_git.workflow import queue, undo
 from conductor_git.workflow.landing.wish import Landed, Refused, Wish
 from tests.property import laws
-from tests.property.forecast import changed_paths, foresee, foresee_undo, in_the_way
+from tests.property.forecast import Forecast, changed_paths, foresee, foresee_undo, in_the_way
 from tests.property.landing import LandingSession
 from tests.property.model import Task, lacking
 from tests.property.model import queue as expected_queue
@@ -71,7 +71,7 @@ class QueueSession(LandingSession):
     def _decided(self, result: Landed | Refused, did: Did, strategy: str, dirty: set[str], *, cleanup: bool) -> None:
         task = self.tasks[result.run.task_id]
         if isinstance(result, Landed):
-            self._landed_by_queue(task, result, strategy, dirty)
+            self._landed_by_queue(task, result, did, strategy, dirty)
             if cleanup:
                 self._cleaned_up(task, did, result.fate)
             else:
@@ -93,7 +93,7 @@ class QueueSession(LandingSession):
             case error:
                 raise AssertionError(f"refused for no reason: {error!r}") from error
 
-    def _landed_by_queue(self, task: Task, result: Landed, strategy: str, dirty: set[str]) -> None:
+    def _landed_by_queue(self, task: Task, result: Landed, did: Did, strategy: str, dirty: set[str]) -> None:
         """As `_landed`, on what the record says that it was put on."""
         run, world = result.run, self.world
         assert len(task.approvers()) >= task.required
@@ -115,7 +115,8 @@ class QueueSession(LandingSession):
         assert forecast.kind in ("lands", "unsure")
         fresh = frozenset(world.ask("rev-list", tip, f"^{below}").split())
         self._is_the_approved(task, forecast, strategy, tip, fresh)
-        assert changed_paths(world, below, tip) & dirty == set()
+        paths = changed_paths(world, below, tip)
+        assert paths & dirty <= laws.staged_as_landed(did.before, did.after, paths)
         world.targets[task.target] |= fresh
 
     def _sent_back(self, task: Task, error: errors.ConductorError, landing: Landing | None, strategy: str) -> None:
@@ -184,20 +185,22 @@ class QueueSession(LandingSession):
         if forecast.kind != "lands":
             reason = errors.Conflict if forecast.kind == "conflict" else errors.NothingToUndo
             assert self._refused(did, {reason})
-        elif forecast.is_red or forecast.paths & dirty:
+        elif forecast.is_red or (forecast.paths & dirty and did.refusal is not None):
             assert type(did.refusal) is (errors.GateFailed if forecast.is_red else errors.Blocked), did.refusal
             laws.bounded(did.before, did.after, task_id)
             assert did.before.refs == did.after.refs
             assert did.before.desks == did.after.desks
         else:
             self._refused(did, set())
-            self._taken_back(task, did, forecast.target, forecast.tree, had)
+            self._taken_back(task, did, forecast, had, dirty)
 
-    def _taken_back(self, task: Task, did: Did, before: str, tree: str, had: str | None) -> None:
+    def _taken_back(self, task: Task, did: Did, forecast: Forecast, had: str | None, dirty: set[str]) -> None:
         world = self.world
         tip = world.tip(task.target_ref)
         assert tip is not None
-        assert world.ask("show", "-s", "--format=%P %T", tip) == f"{before} {tree}"
+        before, paths = forecast.target, forecast.paths
+        assert paths & dirty <= laws.staged_as_landed(did.before, did.after, paths)
+        assert world.ask("show", "-s", "--format=%P %T", tip) == f"{before} {forecast.tree}"
         task.take("undo")
         task.approved = None
         world.targets[task.target] |= {tip}
@@ -215,4 +218,4 @@ class QueueSession(LandingSession):
         refs = [task.target_ref, task.branch_ref]
         laws.bounded(did.before, did.after, task.task_id, refs, checkout=not followed)
         if followed:
-            laws.fast_forwarded(world, did.before, did.after, tip, changed_paths(world, before, tip))
+            laws.fast_forwarded(world, did.before, did.after, tip, paths)

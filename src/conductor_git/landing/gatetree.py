@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -178,7 +179,7 @@ class GateTree:
             if _UNWRITTEN.search(failed.message):
                 raise StateUnwritable(
                     f"{self.path} could not be written: {failed.message}",
-                    hint=f"df -h {self.layout.state_dir}",
+                    hint=f"df -h {shlex.quote(str(self.layout.state_dir))}",
                     path=str(self.path),
                 ) from failed
             raise
@@ -233,7 +234,7 @@ def _require_place(layout: Layout) -> None:
     if layout.gates.is_symlink():
         raise UnsafePath(
             f"{layout.gates} is a symbolic link, and what it leads to would be cleaned",
-            hint=f"rm {layout.gates}",
+            hint=f"rm {shlex.quote(str(layout.gates))}",
             path=str(layout.gates),
         )
 

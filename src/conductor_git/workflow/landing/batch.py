@@ -19,7 +19,7 @@ from conductor_git.workflow.landing.gating import gate_failed, judged, why_red
 from conductor_git.workflow.landing.ground import Ground, ground
 from conductor_git.workflow.landing.moved import MOVED_TARGET_TRIES
 from conductor_git.workflow.landing.outcome import bounce
-from conductor_git.workflow.landing.published import Publishing, cleaned
+from conductor_git.workflow.landing.published import Publishing, cleaned, tell_config_change
 from conductor_git.workflow.landing.settle import settle
 from conductor_git.workflow.landing.stack import Layer, Stack, how_to_resolve, landing_of, stack
 from conductor_git.workflow.landing.wish import Landed, Refused, Result, Terms
@@ -121,7 +121,7 @@ class Batch:
                 strategy = found.strategy(self.terms.wish.strategy)
                 files = tuple(error.facts["files"])
                 landing = Landing("", Phase.MERGE, strategy, target_before=found.tip, files=files)
-                run = self._bounced(run, landing, Outcome.CONFLICT, error.message, how_to_resolve(run, strategy))
+                run = self._bounced(run, landing, Outcome.CONFLICT, error.message, how_to_resolve(run, error, strategy))
         return Refused(run, error)
 
     def _bounced(self, run: Run, landing: Landing, outcome: Outcome, why: str, more: str) -> Run:
@@ -144,6 +144,8 @@ class Batch:
     def _landed(self, publishing: Publishing, layers: Sequence[Layer]) -> dict[TaskId, Result]:
         """Gate the stack, publish what is green of it, bounce the layer that turned it red."""
         found = publishing.found
+        if found.config.gates and (refused := publishing.refused_by_config(layers)):
+            return refused
         verdicts: dict[int, Judged] = {}
 
         def is_green(count: int) -> bool:
@@ -167,6 +169,7 @@ class Batch:
         landing = landing_of(layer, found, layer.commit, cleanup=self.terms.wish.cleanup)
         landing = replace(landing, gates=verdict.results)
         run = self._bounced(layer.run, landing, Outcome.GATE_FAILED, why_red(verdict), error.facts["log_end"])
+        tell_config_change(self.terms, run, layer)
         return Refused(run, error)
 
 

@@ -9,12 +9,13 @@ from functools import partial
 from conductor_git import configguard
 from conductor_git.errors import Blocked, ConfigChanged
 from conductor_git.landing import evidence
-from conductor_git.landing.change import changes
+from conductor_git.landing.change import changes, touches_config
 from conductor_git.landing.gates import Judged
 from conductor_git.landing.publish import checkout_of
+from conductor_git.layout import CONFIG_NAME
 from conductor_git.names import CommitId, TaskId
 from conductor_git.run import Landing, Outcome, Phase, Run
-from conductor_git.transition import note
+from conductor_git.transition import message_of, note
 from conductor_git.workflow.landing import cleanup
 from conductor_git.workflow.landing.ground import Ground
 from conductor_git.workflow.landing.joining import push_joined
@@ -52,6 +53,15 @@ class Publishing:
         except Blocked as blocked:
             return self._blocked(layers, blocked)
         return self._all_completed(layers, landings)
+
+    def refused_by_config(self, layers: Sequence[Layer]) -> dict[TaskId, Result]:
+        """Those of `layers` that a config which changed would refuse as things are: known before the gates run."""
+        changed = self._with_changed_config(layers)
+        if not changed or self.found.config.push:
+            return changed
+        layout = self.terms.project.layout
+        there = checkout_of(self.terms.project.git, layout, self.found.ref, layout.landing(layers[-1].commit))
+        return changed if there else {}
 
     def contained(self, run: Run) -> Landed:
         """End the landing of a task of which the target holds everything already."""
@@ -110,6 +120,8 @@ class Publishing:
 
     def _all_completed(self, layers: Sequence[Layer], landings: Mapping[TaskId, Landing]) -> dict[TaskId, Result]:
         runs = [self._completed(layer.run, landings[layer.run.task_id], Outcome.LANDED) for layer in layers]
+        for run, layer in zip(runs, layers, strict=True):
+            tell_config_change(self.terms, run, layer)
         said = push_joined(self.terms, self.found.config.push, runs[-1]) if self.found.config.push else ""
         return {
             run.task_id: cleaned(self.terms, run, Outcome.LANDED, layer.merged.paths, said)
@@ -132,6 +144,14 @@ class Publishing:
                 for layer in layers
             ),
         )
+
+
+def tell_config_change(terms: Terms, run: Run, layer: Layer) -> None:
+    """Say on the bus, where the task changes the project's config, that what it says did not count for itself."""
+    if touches_config(layer.merged.changes):
+        words = f"{run.task_id} changes {CONFIG_NAME}: its gates count from the landing after this one on"
+        terms.project.bus.append(message_of(run, "INFO", words, {"event": "config"}))
+        terms.listener.config(run)
 
 
 def cleaned(terms: Terms, run: Run, outcome: Outcome, paths: tuple[str, ...], push_error: str = "") -> Landed:

@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from conductor_git import durable, worktree
+from conductor_git import configguard, durable, worktree
 from conductor_git.actor import COORDINATOR
 from conductor_git.history import is_contained, tip_of
+from conductor_git.integration import shared_config
 from conductor_git.landing import checkout as checkouts
 from conductor_git.landing.checkout import Checkout
 from conductor_git.names import CommitId
@@ -58,7 +59,9 @@ def _has_arrived(project: Project, run: Run, landing: Landing) -> bool:
             read_back(project, run.target, landing.merge_commit)
             return True
         if there is not None:
-            checkouts.mend(project.git, there, base, CommitId(landing.landing_id))
+            # Mending writes files, and the config may have been poisoned since.
+            git = configguard.quieted(project.git, project.layout, run.task_id, shared_config(project.git))
+            checkouts.mend(git, there, base, CommitId(landing.landing_id))
         return False
 
 

@@ -100,7 +100,7 @@ def _tree(ground: Ground, commit: CommitId) -> str:
 
 
 def _told(run: Run, conflict: Conflict, strategy: Strategy) -> Conflict:
-    conflict.hint = joining(run, strategy)
+    conflict.hint = joining(run, strategy, is_unrelated=bool(conflict.facts.get("unrelated")))
     return conflict
 
 
@@ -131,17 +131,21 @@ def trailers(one: Candidate, config: Config) -> tuple[str, ...]:
     )
 
 
-def how_to_resolve(run: Run, strategy: Strategy) -> str:
+def how_to_resolve(run: Run, conflict: Conflict, strategy: Strategy) -> str:
     """The commands that end a conflict in the task's worktree."""
     here = f"git -C {shlex.quote(run.worktree)}"
+    is_unrelated = bool(conflict.facts.get("unrelated"))
     ending = [f"{here} commit --all --no-edit"]
-    if strategy is Strategy.REBASE:
+    if is_unrelated or strategy is Strategy.REBASE:
         ending = [f"{here} add --update", f"{here} -c core.editor=true rebase --continue"]
-    commands = [joining(run, strategy), "# edit the files, then", *ending, f"conductor-git done {run.task_id}"]
+    start = joining(run, strategy, is_unrelated=is_unrelated)
+    commands = [start, "# edit the files, then", *ending, f"conductor-git done {run.task_id}"]
     return "To resolve it in the task's worktree:\n\n" + "\n".join(f"    {command}" for command in commands)
 
 
-def joining(run: Run, strategy: Strategy) -> str:
+def joining(run: Run, strategy: Strategy, *, is_unrelated: bool = False) -> str:
     # A merge that the worker makes would be left out again when the commits are replayed.
     verb = "rebase" if strategy is Strategy.REBASE else "merge"
+    if is_unrelated:  # git merges nothing that has no commit in common
+        verb = "rebase --root --onto"
     return f"git -C {shlex.quote(run.worktree)} {verb} {shlex.quote(run.target)}"

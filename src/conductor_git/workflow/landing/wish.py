@@ -38,6 +38,8 @@ class Listener:
 
     waiting: Callable[[str, int], None] = lambda ahead, count: None
     gate: GateTold = lambda result, tasks: None
+    config: Callable[[Run], None] = lambda run: None
+    """Hears of a task that changes the project's config, which did not count for its own landing."""
     result: Callable[[Landed | Refused], None] = lambda result: None
 
 
