@@ -69,7 +69,7 @@ def _wait_for_turn(directory: Path, mine: Path, seconds: float, waiting: Callabl
         if time.monotonic() >= deadline:
             raise LockTimeout(
                 f"the landing of {first} still holds the target after {seconds:g} s ({len(ahead)} ahead)",
-                hint=f"conductor-git show {first}",
+                hint="conductor-git queue",
                 path=str(directory),
                 seconds=seconds,
                 holder=first,

@@ -96,7 +96,6 @@ def _unmergeable(git: Git, done: GitDone, ours: CommitId, theirs: CommitId) -> C
     if _UNRELATED.encode() in done.err and git.run("merge-base", ours, theirs, ok=(0, 1)).code == 1:
         return Conflict(
             "the approved commit has no history in common with the target, so there is nothing to merge by",
-            hint="git rebase --root --onto TARGET",
             files=[],
             unrelated=True,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,9 +38,15 @@ def _refuse_rebase(layout: Layout, ref: str) -> None:
             if file.is_file() and file.read_text().strip() == ref:
                 raise Blocked(
                     f"a rebase of {ref.removeprefix('refs/heads/')} is under way ({directory})",
-                    hint="git rebase --continue",
+                    hint=f"git -C {shlex.quote(str(_checkout_of(directory)))} rebase --continue",
                     files=[],
                 )
+
+
+def _checkout_of(git_dir: Path) -> Path:
+    """The checkout whose git dir this is: a linked worktree's names it, the main one's lies in it."""
+    named = git_dir / "gitdir"
+    return (Path(named.read_text().strip()) if named.is_file() else git_dir).parent
 
 
 def publish(

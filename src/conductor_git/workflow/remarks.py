@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -61,7 +62,7 @@ def _require_line(comment: LineComment, commit: CommitId, lines: int | None) -> 
     if comment.line > lines:
         raise NotFound(
             f"{comment.path} has {lines} line{'s' if lines != 1 else ''} in {commit[:10]}, and none is {comment.line}",
-            hint=f"git show '{commit[:10]}:{comment.path}'",
+            hint=f"git show {shlex.quote(f'{commit[:10]}:{comment.path}')}",
             path=comment.path,
             line=comment.line,
             lines=lines,

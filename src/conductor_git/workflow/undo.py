@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -151,7 +152,7 @@ class _Undoing:
             files = conflict.facts["files"]
             raise Conflict(
                 f"what landed since {short(run.merge_commit)} touched the same lines in {', '.join(files[:5])}",
-                hint=f"git -C {self.terms.project.repository} log {run.merge_commit}..{run.target} -- {files[0]}",
+                hint=f"git log {run.merge_commit}..{shlex.quote(run.target)} -- {shlex.quote(files[0])}",
                 task_id=run.task_id,
                 outcome=str(Outcome.CONFLICT),
                 files=files,

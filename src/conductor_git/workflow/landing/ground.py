@@ -48,10 +48,9 @@ def ground(project: Project, target: str, runs: Sequence[Run] = ()) -> Ground:
     revisions = [f"{ref}^{{commit}}", f"{ref}:{CONFIG_NAME}", *(f"{run.branch_ref}^{{commit}}" for run in runs)]
     tip, config_file, *branches = objects(project.git, *revisions)
     if tip is None:
-        commit = runs[0].base_commit if runs else "COMMIT"
         raise BaseNotFound(
             f"the target branch {target} does not exist any more",
-            hint=f"git branch {shlex.quote(target)} {commit}",
+            hint=f"git branch {shlex.quote(target)} {runs[0].base_commit}" if runs else "git branch --list",
             target=target,
         )
     entries = integration.shared_config(project.git)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -45,7 +46,7 @@ class _Joining:
                 return merged.commit
         raise Blocked(
             f"{self.run.target} moved {MOVED_TARGET_TRIES} times while it was joined with {self.remote}",
-            hint=f"git push {self.remote} {self.run.target}",
+            hint=f"git push {shlex.quote(self.remote)} {shlex.quote(self.run.target)}",
             files=[],
         )
 

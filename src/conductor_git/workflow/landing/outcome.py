@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -26,7 +27,7 @@ def read_back(project: Project, target: str, commit: CommitId) -> None:
     if tip is None or (tip != commit and not is_contained(project.git, commit, tip)):
         raise GitFailed(
             f"{target} does not hold {short(commit)} after the landing: somebody moved it back",
-            hint=f"git reflog {target}",
+            hint=f"git reflog {shlex.quote(target)}",
             target=target,
             commit=commit,
         )
@@ -62,12 +63,18 @@ def bounce(project: Project, run: Run, landing: Landing, outcome: Outcome, why: 
         at=at,
         by=by.name,
         commit=run.approved_commit,
-        note=readable(why[:_NOTE_LIMIT]),
+        note=readable(_shortened(why)),
         also=lambda now: replace(now, approved_commit=None, landing=ended),
     )
     with following(run):
         tell_outcome(project, run)
     return run
+
+
+def _shortened(why: str) -> str:
+    """The first line and, of a long rest, the end: a log says last what went wrong."""
+    first, line_end, rest = why.partition("\n")
+    return why if len(why) <= _NOTE_LIMIT else f"{first[:_NOTE_LIMIT]}{line_end}\n…{rest[-_NOTE_LIMIT:]}"
 
 
 def block(project: Project, run: Run, landing: Landing, blocked: Blocked, *, at: datetime) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from conductor_git.config.model import Config
-from conductor_git.errors import ConductorError, Conflict, GitKilled
+from conductor_git.errors import ConductorError, Conflict, GitKilled, OwnFiles
 from conductor_git.history import objects, tree_of
 from conductor_git.landing.mergetree import Merged, Plan, merge
 from conductor_git.names import CommitId, TaskId
@@ -63,6 +63,11 @@ def stack(ground: Ground, candidates: Sequence[Candidate], wished: Strategy | No
         except Conflict as conflict:
             if not found.layers:
                 found.refused[one.run.task_id] = _told(one.run, conflict, plan.strategy)
+            continue
+        except OwnFiles as own:
+            first = shlex.quote(own.facts["files"][0])
+            own.hint = f"git -C {shlex.quote(one.run.worktree)} rm --cached {first}"
+            found.refused[one.run.task_id] = own
             continue
         except ConductorError as refused:
             found.refused[one.run.task_id] = refused

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -107,7 +108,7 @@ def _take_the_place(now: Making) -> None:
         names = sorted(os.listdir(now.path))  # noqa: PTH208 - names, not paths
         raise InTheWay(
             f"{now.path} got something in it meanwhile: {', '.join(names[:5])}",
-            hint=f"ls -la {now.path}",
+            hint=f"ls -la {shlex.quote(str(now.path))}",
             path=str(now.path),
             files=names[:50],
         ) from full

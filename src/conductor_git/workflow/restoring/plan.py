@@ -110,7 +110,9 @@ def _in_place(
     if replaces:
         _require_nothing_in(project, run, path, chosen, commit)
     elif path.parent.is_symlink():
-        raise UnsafePath(f"{path.parent} is a symbolic link", hint=f"ls -ld {path.parent}", path=str(path.parent))
+        raise UnsafePath(
+            f"{path.parent} is a symbolic link", hint=f"ls -ld {shlex.quote(str(path.parent))}", path=str(path.parent)
+        )
     branch = run.branch_ref if on_branch else ""
     return Plan(run.task_id, path, commit, chosen, branch, makes, branch_commit, True, replaces, others)
 
