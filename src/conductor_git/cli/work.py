@@ -95,7 +95,7 @@ def spawn(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 
 def _plan_review(place: Here, order: Order, config: Config, review: str) -> Plan:
-    from conductor_git.workflow.spawn_review import plan_review
+    from conductor_git.workflow.agent_review.spawn import plan_review
 
     return plan_review(place.project, order, config, parse_task_id(review))
 

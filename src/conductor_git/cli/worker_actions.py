@@ -18,7 +18,7 @@ from conductor_git.identity import find_context
 from conductor_git.layout import CONTEXT_NAME, Layout
 from conductor_git.names import parse_task_id
 from conductor_git.workflow.beat import beat
-from conductor_git.workflow.glance import glance
+from conductor_git.workflow.looking.glance import glance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

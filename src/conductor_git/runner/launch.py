@@ -19,7 +19,7 @@ from conductor_git.run import Run
 
 _START_SECONDS: Final = 20
 _SUPERVISED: Final = "conductor_git.runner.supervise"
-_ATTENDED: Final = "conductor_git.workflow.attend"
+_ATTENDED: Final = "conductor_git.workflow.agent_review.attend"
 """For a reviewer's task: supervised, and its worktree removed after its verdict."""
 
 

@@ -10,7 +10,7 @@ from conductor_git.errors import StaleGeneration
 from conductor_git.heartbeat import touch
 from conductor_git.layout import Layout
 from conductor_git.names import TaskId
-from conductor_git.workflow.glance import glance
+from conductor_git.workflow.looking.glance import glance
 
 if TYPE_CHECKING:
     from conductor_git.bus.base import Bus

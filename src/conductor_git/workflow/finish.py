@@ -16,7 +16,7 @@ from conductor_git.names import CommitId, TaskId
 from conductor_git.project import Project
 from conductor_git.run import TRANSITIONS, Event, Run, State, advance
 from conductor_git.transition import move, require_generation
-from conductor_git.workflow.reviewer import require_work
+from conductor_git.workflow.reviewing.reviewer import require_work
 
 
 def finish(

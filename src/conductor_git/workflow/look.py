@@ -14,8 +14,8 @@ from conductor_git.names import TaskId
 from conductor_git.processtable import is_alive
 from conductor_git.project import Project
 from conductor_git.run import Run, State
-from conductor_git.workflow.glimpse import Foreseen, glimpse
-from conductor_git.workflow.sift import LIVE, sift
+from conductor_git.workflow.looking.glimpse import Foreseen, glimpse
+from conductor_git.workflow.looking.sift import LIVE, sift
 
 
 class Health(StrEnum):

@@ -17,7 +17,7 @@ from conductor_git.project import Project
 from conductor_git.run import Phase, Run, State
 from conductor_git.transition import tell_missing
 from conductor_git.undo_spawn import remove_half_made
-from conductor_git.workflow import reviewed
+from conductor_git.workflow.agent_review import reviewed
 from conductor_git.workflow.landing import cleanup
 from conductor_git.workflow.landing.outcome import tell_missing_outcome
 from conductor_git.workflow.landing.settle import checkout_in, settle

@@ -22,8 +22,8 @@ from conductor_git.review import LineComment, Review, Verdict, approvals, ready,
 from conductor_git.run import Event, Run, State, next_command
 from conductor_git.store.reviews import FileReviews
 from conductor_git.transition import following, message_of, move
-from conductor_git.workflow.remarks import require_there
-from conductor_git.workflow.reviewer import require_reviewer
+from conductor_git.workflow.reviewing.remarks import require_there
+from conductor_git.workflow.reviewing.reviewer import require_reviewer
 
 _TOLD_LINES: Final = 200
 _TOLD_CHARACTERS: Final = 32 * 1024

@@ -12,11 +12,11 @@ from conductor_git.project import Project
 from conductor_git.review import Review
 from conductor_git.run import Run
 from conductor_git.store.reviews import FileReviews
-from conductor_git.workflow import found
 from conductor_git.workflow.explain import explain
+from conductor_git.workflow.explaining import found
 from conductor_git.workflow.explaining.facts import Explanation, Facts, Need
 from conductor_git.workflow.look import Row, rows
-from conductor_git.workflow.sift import LIVE, sift
+from conductor_git.workflow.looking.sift import LIVE, sift
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ from conductor_git.runner.launch import launch, require_command
 from conductor_git.settings import bus_address
 from conductor_git.transition import begin
 from conductor_git.undo_spawn import remove_half_made
-from conductor_git.workflow.reviewer import refuse_own
+from conductor_git.workflow.reviewing.reviewer import refuse_own
 
 _SURE_NAME: Final = re.compile(
     r"(?!.*\.lock(?:/|$))[a-z0-9][a-z0-9_-]*(?:[./][a-z0-9][a-z0-9_-]*)*", re.ASCII | re.IGNORECASE

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from conductor_git.names import TaskId
 from conductor_git.review import Review
 from conductor_git.run import Run, State
-from conductor_git.workflow.glimpse import Met
+from conductor_git.workflow.looking.glimpse import Met
 
 if TYPE_CHECKING:  # the health's enumeration, of what reads it from the system
     from conductor_git.workflow.look import Health

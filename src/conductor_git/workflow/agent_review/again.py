@@ -14,11 +14,11 @@ from conductor_git.run import Event, Run
 from conductor_git.runner.prompt import PROMPT_BYTES
 from conductor_git.salvage import Salvage
 from conductor_git.transition import move
+from conductor_git.workflow.agent_review.prompt import added_to, prompt_for
+from conductor_git.workflow.agent_review.spawn import in_review
 from conductor_git.workflow.landing import cleanup
-from conductor_git.workflow.review_prompt import added_to, prompt_for
-from conductor_git.workflow.reviewer import refuse_own
+from conductor_git.workflow.reviewing.reviewer import refuse_own
 from conductor_git.workflow.spawn import write_context
-from conductor_git.workflow.spawn_review import in_review
 
 
 def review_again(project: Project, task_id: TaskId, *, by: Actor, at: datetime) -> tuple[Run, Salvage | None]:

@@ -13,8 +13,8 @@ from conductor_git.project import Project
 from conductor_git.run import Run, State, next_command
 from conductor_git.runner.launch import require_command
 from conductor_git.settings import bus_address
+from conductor_git.workflow.agent_review.prompt import prompt_for
 from conductor_git.workflow.review import require_at_head
-from conductor_git.workflow.review_prompt import prompt_for
 from conductor_git.workflow.spawn import Order, Plan, agent_name, free_path, require_free
 
 DETACHED: Final = "HEAD"

@@ -1,6 +1,6 @@
 """The supervisor of a reviewer's task: as any other, and then the worktree that nobody needs any more goes.
 
-Run as `python -m conductor_git.workflow.attend COMMON_DIR REPOSITORY TASK`, in a session of its own.
+Run as `python -m conductor_git.workflow.agent_review.attend COMMON_DIR REPOSITORY TASK`, in a session of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from conductor_git.names import parse_task_id
 from conductor_git.project import project_at
 from conductor_git.run import utcnow
 from conductor_git.runner import supervise
-from conductor_git.workflow.reviewed import clear_away
+from conductor_git.workflow.agent_review.reviewed import clear_away
 
 
 def main(arguments: list[str]) -> int:

@@ -9,7 +9,7 @@ from conductor_git.errors import BadRecord, ConductorError, NotFound
 from conductor_git.names import TaskId
 from conductor_git.project import Project
 from conductor_git.run import Run, State
-from conductor_git.workflow.glance import glance
+from conductor_git.workflow.looking.glance import glance
 
 LIVE: Final = frozenset(state for state in State if not state.is_final)
 _KNOWN: Final = frozenset(map(str, State))

@@ -22,7 +22,7 @@ from conductor_git.review import Review
 from conductor_git.run import Event, Outcome, Run, State
 from conductor_git.workflow.explaining.facts import InTheWay, LogEnd, Need, PushRefused, Tree
 from conductor_git.workflow.look import Health, Row
-from conductor_git.workflow.sift import reviewers_of
+from conductor_git.workflow.looking.sift import reviewers_of
 
 _LOG_BYTES: Final = 4000
 _LOG_LINES: Final = 20

@@ -1,0 +1,1 @@
+"""Who may give a verdict, and what it may speak of."""
