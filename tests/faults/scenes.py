@@ -44,9 +44,14 @@ class Stage:
         return self.root / "tmp"
 
     @property
+    def trusted(self) -> Path:
+        """Where it stands what the person has agreed to: of many projects, so that no command tidies up there."""
+        return self.root / "state"
+
+    @property
     def environment(self) -> dict[str, str]:
         """Where commands put what is not the project's: temporary files, and the gates that were agreed to."""
-        return {"TMPDIR": str(self.temporary), "XDG_STATE_HOME": str(self.root / "state")}
+        return {"TMPDIR": str(self.temporary), "XDG_STATE_HOME": str(self.trusted)}
 
     @property
     def project(self) -> Project:

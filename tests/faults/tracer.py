@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -77,12 +78,14 @@ class Wanted:
     command: str
     call: str
     what: str
+    skipped: int = 0
+    """How many points that are the same come before it."""
 
     def __str__(self) -> str:
         return f"{self.hits} {self.command} {self.call} {self.what}".strip()
 
     def first(self, points: Iterable[Point]) -> Point:
-        return next(point for point in points if self._is(point))
+        return next(islice((point for point in points if self._is(point)), self.skipped, None))
 
     def _is(self, point: Point) -> bool:
         same = (point.hits, point.call) == (self.hits, self.call)

@@ -57,7 +57,7 @@ class Theatre:
     scenes: Mapping[str, Scene] = field(default_factory=lambda: SCENES)
     judge: Judge = field(default_factory=OneTask)
     alike: Sequence[str] = ()
-    """Names of tasks: of what is done alike to several of them, only the first and the last time are points."""
+    """Names of tasks: of what git does alike for several of them, only the first and the last time are points."""
     missed: list[Point] = field(default_factory=list)
     """Points that were not reached: whether git writes an index again depends on the tick of the clock."""
     _points: dict[str, tuple[Point, ...]] = field(default_factory=dict)
@@ -97,10 +97,11 @@ class Theatre:
         return tuple(re.sub(names, "#", word) for word in point.deed) if names else point.deed
 
     def _ends(self, points: Sequence[Point]) -> Iterator[Point]:
-        """The first and the last of those that do the same, in their order."""
+        """All that conductor-git does itself; of git's, the first and the last of those that do the same."""
         last = {self._deed(point): point for point in points}
         first = {self._deed(point): point for point in reversed(points)}
-        return (point for point in points if point in (first[self._deed(point)], last[self._deed(point)]))
+        ends = {*first.values(), *last.values()}
+        return (point for point in points if point.process == 0 or point in ends)
 
     def trial(self, name: str, point: Point) -> list[str]:
         """Kill the scene's command at `point`; what is wrong afterwards, each with the moment it was seen."""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
 import signal
-import struct
 import subprocess
-import termios
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,28 +35,6 @@ def written(path: Path, *messages: Message) -> str:
     """A bus with these messages, as an option."""
     path.write_bytes(b"".join(map(encode, messages)))
     return f"--bus={path}"
-
-
-def on_a_terminal(place: Path, *words: str, variables: Mapping[str, str] | None = None) -> str:
-    """What the command prints on a terminal with colours and 80 columns."""
-    leader, follower = os.openpty()
-    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
-    environment = os.environ | {"TERM": "xterm-256color", "TZ": "UTC"} | dict(variables or {})
-    command = [str(kit.console_script()), *words]
-    with subprocess.Popen(command, cwd=place, env=environment, stdin=follower, stdout=follower, stderr=follower):
-        os.close(follower)
-        parts = []
-        while part := _part(leader):
-            parts.append(part)
-    os.close(leader)
-    return b"".join(parts).decode().replace("\r\n", "\n")
-
-
-def _part(leader: int) -> bytes:
-    try:
-        return os.read(leader, 65536)
-    except OSError:
-        return b""
 
 
 @contextmanager
@@ -131,7 +106,7 @@ def test_nothing_of_a_message_is_obeyed_by_a_terminal(tmp_path: Path, in_colour:
     bus = f"--bus={tmp_path / 'bus.md'}"
 
     if in_colour:
-        shown = COLOUR.sub("", on_a_terminal(tmp_path, "bus", "read", bus))
+        shown = COLOUR.sub("", kit.on_a_terminal(tmp_path, "bus", "read", bus))
     else:
         shown = kit.conductor("bus", "read", bus, cwd=tmp_path).out
 
@@ -155,7 +130,7 @@ def test_a_terminal_gets_columns_colours_and_lines_that_fit(tmp_path: Path) -> N
     ]
     bus = written(tmp_path / "bus.md", *messages)
 
-    shown = on_a_terminal(tmp_path, "bus", "read", bus)
+    shown = kit.on_a_terminal(tmp_path, "bus", "read", bus)
 
     lines = COLOUR.sub("", shown).splitlines()
     assert lines[0].startswith("── Friday 20 November 2026 ──")
@@ -173,7 +148,7 @@ def test_a_terminal_gets_columns_colours_and_lines_that_fit(tmp_path: Path) -> N
 def test_whoever_wants_no_colours_gets_none(tmp_path: Path, variables: dict[str, str]) -> None:
     bus = written(tmp_path / "bus.md", message(0, "word " * 60))
 
-    shown = on_a_terminal(tmp_path, "bus", "read", bus, variables=variables)
+    shown = kit.on_a_terminal(tmp_path, "bus", "read", bus, variables=variables)
 
     assert "\x1b" not in shown
     assert shown.count("\n") == 1
@@ -185,7 +160,7 @@ def test_a_message_found_past_damage_is_marked(tmp_path: Path) -> None:
     bus = f"--bus={tmp_path / 'bus.md'}"
 
     plain = kit.conductor("bus", "read", bus, cwd=tmp_path, env={"TZ": "UTC"}).out
-    shown = on_a_terminal(tmp_path, "bus", "read", bus)
+    shown = kit.on_a_terminal(tmp_path, "bus", "read", bus)
 
     assert plain.splitlines()[-1].endswith("prices        recovered: found")
     assert "\x1b[33mrecovered: found\x1b[0m" in shown

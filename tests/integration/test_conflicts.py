@@ -96,6 +96,17 @@ def test_a_collision_of_uncommitted_work_is_foreseen(repository: Path, name: str
     assert notes(found) == {}
 
 
+def test_on_a_terminal_the_table_has_its_colours_and_a_file_name_has_none(repository: Path) -> None:
+    name = "src/\x1b[31mred\n.py"
+    for task_id in ("one", "other"):
+        tasks.commit(tasks.spawn(repository, task_id), {name: f"{task_id}\n"})
+
+    head, row, *_ = kit.on_a_terminal(repository, "conflicts").splitlines()
+
+    assert head == "\x1b[2mTASK  WITH   FILES\x1b[0m"
+    assert row == "one   other  src/\N{REPLACEMENT CHARACTER}[31mred .py"
+
+
 @pytest.mark.parametrize("name", HARMLESS)
 def test_what_merges_is_no_collision(repository: Path, name: str) -> None:
     one, other = HARMLESS[name]

@@ -87,12 +87,15 @@ def test_repositories_and_directories_that_a_gate_made_go(gates: Bench) -> None:
 
 
 def test_a_repository_around_what_git_ignores_goes_and_an_ignored_file_alone_stays(gates: Bench) -> None:
-    gates.judge("mkdir new plain; git init -q new; touch new/x.log new/x plain/x.log plain/x; echo x >src/.git")
+    gates.judge(
+        "mkdir -p whole half/.git/b odd/x.log plain; git init -q whole; echo x >odd/.git; touch whole/x.log whole/x;"
+        "touch half/.git/b/c half/x.log odd/x.log/y plain/x.log plain/x"
+    )
 
     gates.put()
 
     assert gates.files == {**committed(gates.repository), "plain/x.log": ""}
-    assert not (gates.tree.path / "new").exists()
+    assert sorted(path.name for path in gates.tree.path.iterdir() if path.is_dir()) == [".git", "docs", "plain", "src"]
 
 
 def test_what_a_former_task_alone_ignored_goes(gates: Bench) -> None:
@@ -129,11 +132,11 @@ def test_the_persons_own_ignore_rules_keep_nothing_in_the_tree(gates: Bench, hom
     (home / "ignore").write_text("*.mine\n")
     kit.git(gates.repository, "config", "--global", "core.excludesFile", str(home / "ignore"))
     (gates.repository / ".git/info/exclude").write_text("*.mine\n")
-    gates.judge("touch x.mine")
+    gates.judge("touch x.mine x.log")
 
     gates.put()
 
-    assert gates.files == committed(gates.repository)
+    assert gates.files == {**committed(gates.repository), "x.log": ""}
 
 
 def test_attributes_that_a_gate_left_do_not_change_what_is_written_next(gates: Bench) -> None:

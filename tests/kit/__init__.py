@@ -11,6 +11,7 @@ from tests.kit.hermetic import clean_environment
 from tests.kit.needs import is_excused, requires, skip_where_forbidden, skips_are_failures
 from tests.kit.repositories import FIRST_COMMIT_AT, IDENTITY, git, make_repository
 from tests.kit.snapshots import Entry, Snapshot, snapshot
+from tests.kit.terminal import on_a_terminal
 from tests.kit.waiting import until
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "git",
     "is_excused",
     "make_repository",
+    "on_a_terminal",
     "requires",
     "skip_where_forbidden",
     "skips_are_failures",

@@ -9,7 +9,7 @@ import typer
 
 from conductor_git.cli.here import here
 from conductor_git.cli.options import Json, panel
-from conductor_git.cli.output import coloured, columns, counted, document, narrate, say, within
+from conductor_git.cli.output import coloured, columns, counted, document, narrate, printable, within
 from conductor_git.foresight.foresee import Met
 from conductor_git.names import TaskId, parse_task_id
 from conductor_git.workflow.conflicts import Prospect
@@ -40,7 +40,7 @@ def conflicts(
     for task_id, note in sorted(notes.items()):
         narrate("▲", f"{task_id}: {note}")
     if between or targets:
-        say(_table(found, between, targets, wanted))
+        print(_table(found, between, targets, wanted))
         if wanted is None:
             narrate("○", f"suggested landing order: {', '.join(found.order)}")
     else:
@@ -70,7 +70,8 @@ def _table(found: Prospect, between: list[Met], targets: list[Met], wanted: Task
 
 
 def _row(met: Met, other: str) -> tuple[str, str, str, str]:
-    return (met.first, other, ", ".join(met.files), "uncommitted" if met.uncommitted else "")
+    files = printable(", ".join(met.files)).replace("\n", " ").replace("\t", " ")
+    return (met.first, other, files, "uncommitted" if met.uncommitted else "")
 
 
 def _nothing(found: Prospect, wanted: TaskId | None) -> str:

@@ -117,17 +117,18 @@ class GateTree:
 
     def _sweep(self, before: Mapping[str, str], after: Mapping[str, str]) -> None:
         """Take away what would steer git in the directories that it is about to write or has written."""
+        top = self.path
         for folder in sorted(_folders([*before, *after])):
-            place = self.path / folder
+            place = f"{top}/{folder}"
             try:
-                mode = place.lstat().st_mode
+                mode = os.lstat(place).st_mode
             except FileNotFoundError:
                 continue
             if not stat.S_ISDIR(mode) or mode & stat.S_IRWXU != stat.S_IRWXU:
                 raise _Damaged
             for name in _STEERING:
-                if str(Path(folder, name)) not in before:
-                    remove(place / name)
+                if f"{folder}/{name}".lstrip("/") not in before and os.path.lexists(f"{place}/{name}"):
+                    remove(Path(place, name))
         for name, mode_text in [*before.items(), *after.items()]:
             if mode_text == _GITLINK:
                 remove(self.path / name)
@@ -159,7 +160,8 @@ class GateTree:
 
     def _drop_repositories(self, folders: set[str]) -> None:
         """Remove what git passes over: a directory that is not ignored, stays for what is in it, and has a `.git`."""
-        places = (f"{folder}/{name}".lstrip("/") for folder in folders for name in _directories(self.path / folder))
+        top = self.path
+        places = (f"{folder}/{name}".lstrip("/") for folder in folders for name in _directories(f"{top}/{folder}"))
         unknown = [place for place in places if place not in folders]
         stdin = b"".join(os.fsencode(place) + b"\0" for place in unknown)
         ignored = self._git.run("check-ignore", "-z", "--stdin", stdin=stdin, ok=(0, 1)).fields if unknown else []
@@ -190,7 +192,6 @@ class GateTree:
         The refs are copies, so whatever a gate does to them moves nothing; the next use begins with new ones.
         """
         place = self.path / ".git"
-        remove(place)
         for part in ("objects/info", "refs/heads", "info"):
             (place / part).mkdir(parents=True)
         config = (self.integration.cwd / "config").read_bytes()
@@ -296,7 +297,7 @@ def _folders(names: Iterable[str]) -> set[str]:
     return found
 
 
-def _directories(place: Path) -> list[str]:
+def _directories(place: str) -> list[str]:
     with os.scandir(place) as entries:
         return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
 
