@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 GIT_LOCAL_VARIABLES: Final = frozenset(
@@ -49,6 +50,11 @@ GIT_LOCAL_VARIABLES: Final = frozenset(
 def variable(name: str) -> str | None:
     """The value of `name`, or None where it is unset or empty."""
     return os.environ.get(name) or None
+
+
+def cache_directory() -> Path:
+    """Where what can be made again is kept for this person (XDG Base Directory Specification)."""
+    return Path(variable("XDG_CACHE_HOME") or Path.home() / ".cache") / "conductor-git"
 
 
 def inherited() -> dict[str, str]:

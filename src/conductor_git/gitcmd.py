@@ -31,7 +31,8 @@ _QUIET: Final = {
 _AS_THE_IDS_SAY: Final = {
     # A worker can write refs/replace/* and info/grafts; what lands is what the ids say.
     "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_GRAFT_FILE": "/dev/null",
+    # No file at all: about an empty one, too, git would say that grafts are deprecated.
+    "GIT_GRAFT_FILE": "/dev/null/grafts",
 }
 _NEVER_ASK: Final = {"GIT_ASKPASS": "", "SSH_ASKPASS_REQUIRE": "never"}
 _NO_TRANSPORT: Final = "none"

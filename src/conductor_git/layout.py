@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from conductor_git.environment import cache_directory
 from conductor_git.names import RunId, TaskId
 
 CONTEXT_NAME: Final = ".worker-ctx.json"
@@ -123,7 +125,11 @@ class Layout(NamedTuple):
 
     @property
     def gates(self) -> Path:
-        return self.state_dir / "gates"
+        """Where the gates run, in the person's cache: many tools pass over files that have `.git` in their path."""
+        from hashlib import sha256
+
+        project = sha256(os.fsencode(self.common_dir)).hexdigest()[:16]
+        return cache_directory() / "gates" / project
 
     def gate_tree(self, target: str) -> Path:
         """The worktree in which the gates of landings on `target` run; kept between them."""

@@ -61,6 +61,7 @@ class Terminal:
             "PATH": path,
             "PYTHONIOENCODING": "utf-8",
             "TERM": "dumb",
+            "XDG_CACHE_HOME": str(self.place / ".cache"),
             "XDG_STATE_HOME": str(self.place / "state"),
         }
 

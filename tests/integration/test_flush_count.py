@@ -23,7 +23,7 @@ def test_a_spawn_flushes_its_folder_prompt_context_record_and_message(repository
     assert flushes(repository.parent, repository, "spawn", "prices") == {"fsync": 7, "fdatasync": 1}
 
 
-def test_a_landing_flushes_two_records_and_two_messages_and_the_file_system_once(repository: Path) -> None:
+def test_a_landing_flushes_its_intent_two_records_and_two_messages_and_the_file_system_once(repository: Path) -> None:
     for task_id in ("first", "prices"):
         tasks.approved(repository, task_id, {f"{task_id}.txt": "new\n"})
     kit.git(repository, "switch", "--quiet", "--create", "elsewhere")
@@ -31,7 +31,7 @@ def test_a_landing_flushes_two_records_and_two_messages_and_the_file_system_once
 
     counted = flushes(repository.parent, repository, "merge", "prices", "--no-cleanup")
 
-    assert counted == {"fsync": 4, "fdatasync": 2, "syncfs": 1}
+    assert counted == {"fsync": 7, "fdatasync": 2, "syncfs": 1}
 
 
 def test_handing_in_flushes_one_record_and_one_message(repository: Path) -> None:

@@ -186,7 +186,7 @@ def test_secrets_that_a_gate_prints_are_in_no_log(gates: Bench, monkeypatch: pyt
 
 
 def test_a_log_that_cannot_be_written_is_a_refusal_and_not_green(gates: Bench) -> None:
-    planted = '../../landings/"$CONDUCTOR_COMMIT"/02-two.log'
+    planted = f'{gates.tree.layout.state_dir}/landings/"$CONDUCTOR_COMMIT"/02-two.log'
 
     with pytest.raises(StateUnwritable) as refused:
         gates.judge(f"mkdir {planted}", "true")
@@ -197,12 +197,12 @@ def test_a_log_that_cannot_be_written_is_a_refusal_and_not_green(gates: Bench) -
 
 def test_a_pipe_in_the_place_of_a_log_keeps_nobody(gates: Bench) -> None:
     with pytest.raises(StateUnwritable):
-        gates.judge('mkfifo ../../landings/"$CONDUCTOR_COMMIT"/02-two.log', "true")
+        gates.judge(f'mkfifo {gates.tree.layout.state_dir}/landings/"$CONDUCTOR_COMMIT"/02-two.log', "true")
 
 
 @pytest.fixture
-def small_disk(gates: Bench) -> Iterator[Path]:
-    """The state directory on a disk of 8 MB."""
+def small_disk(gates: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The state directory and the trees of the gates on one disk of 8 MB."""
     state = gates.tree.layout.state_dir
     kept = state.with_name("kept")
     shutil.copytree(state, kept)
@@ -211,6 +211,7 @@ def small_disk(gates: Bench) -> Iterator[Path]:
         kit.skip_where_forbidden("mounting a small disk")
     try:
         shutil.copytree(kept, state, dirs_exist_ok=True)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(state / "cache"))
         yield state
     finally:
         subprocess.run(["umount", "--lazy", state], check=True)

@@ -224,6 +224,7 @@ def test_trees_that_lie_behind_a_link_are_refused(gates: Bench, tmp_path: Path) 
     mine = tmp_path / "mine"
     (mine / gates.tree.path.name).mkdir(parents=True)
     (mine / gates.tree.path.name / "precious").write_text("mine")
+    gates.tree.layout.gates.parent.mkdir(parents=True)
     gates.tree.layout.gates.symlink_to(mine)
 
     with pytest.raises(UnsafePath) as refused:
@@ -272,6 +273,7 @@ def test_directories_that_their_owner_may_not_write_are_removed_all_the_same() -
 
 
 def test_the_tree_cannot_be_made_where_nobody_can_write(gates: Bench) -> None:
+    gates.tree.layout.gates.parent.mkdir(parents=True)
     gates.tree.layout.gates.write_text("in the way")
 
     with pytest.raises(StateUnwritable):

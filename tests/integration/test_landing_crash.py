@@ -20,7 +20,7 @@ NEW = OLD.replace("3", "30")
 STEPS = {
     "the merge is computed": "merge-tree",
     "the merge commit is written": "commit-tree",
-    "the gate's tree is made": "worktree add",
+    "the gate's tree is made": "read-tree --reset",
     "the checkout's files are written": "read-tree -m -u",
     "the target moves": "update-ref",
     "the worktree is removed": "worktree remove",

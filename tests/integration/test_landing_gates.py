@@ -234,7 +234,8 @@ def test_a_gate_that_turns_on_its_parent_is_red_and_the_landing_lives(repository
 
 
 def test_a_landing_whose_gates_cannot_be_logged_does_not_count_as_green(repository: Path) -> None:
-    plant = 'mkdir -p "../../landings/$CONDUCTOR_COMMIT/02-second.log"'
+    state = Layout(repository / ".git").state_dir
+    plant = f'mkdir -p "{state}/landings/$CONDUCTOR_COMMIT/02-second.log"'
     have_gates(repository, ("first", f"test -e {repository}/fine || {plant}"), ("second", "true"))
     trust(repository)
     tasks.approved(repository, "prices", {"src/new.py": "NEW = 1\n"})

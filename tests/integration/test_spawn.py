@@ -114,6 +114,7 @@ def broken_filter(repository: Path) -> None:
     kit.git(repository, "commit", "--quiet", "-m", "attributes")
     kit.git(repository, "config", "filter.broken.smudge", "false")
     kit.git(repository, "config", "filter.broken.required", "true")
+    assert kit.conductor("config", "trust", "--yes", cwd=repository).code == 0
 
 
 def damaged_bus(repository: Path) -> None:

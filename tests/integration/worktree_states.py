@@ -98,7 +98,9 @@ def staged_and_put_back(place: Path, chance: random.Random) -> None:
 
 
 def deleted(place: Path, chance: random.Random) -> None:
-    (place / chance.choice(TRACKED)).unlink(missing_ok=True)
+    file = place / chance.choice(TRACKED)
+    if os.path.lexists(file) and not file.is_dir():  # another deed may have put a directory there, or a file above
+        file.unlink()
 
 
 def deleted_from_the_index(place: Path, chance: random.Random) -> None:

@@ -8,7 +8,6 @@ What it writes comes from `story`, where a thinking agent would have its own ide
 from __future__ import annotations
 
 import json
-import re
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +22,6 @@ from conductor_git.errors import AgentFailed, ConductorError
 from conductor_git.message import Message
 
 _SECONDS: Final = 60
-_COMMENT: Final = re.compile(r"^(?P<path>[^:\n]+):(?P<line>[0-9]+): (?P<text>.+)$", re.MULTILINE)
 
 
 def main() -> None:
@@ -65,10 +63,9 @@ def write(work: Part) -> None:
 
 def mend(work: Part) -> None:
     """Change what the reviewer has commented on, and hand in again."""
-    body = ctx()["reviews"][-1]["body"]
     assert work.wrong is not None, "only what is wrong is sent back"
-    for comment in _COMMENT.finditer(body):
-        print(f"review: {comment[0]}", flush=True)
+    for comment in ctx()["reviews"][-1]["comments"]:
+        print(f"review: {comment['path']}:{comment['line']}: {comment['body']}", flush=True)
         path = Path(comment["path"])
         text = path.read_text("utf-8")
         line = text.splitlines()[int(comment["line"]) - 1]

@@ -58,6 +58,7 @@ class Scratch:
             "NO_COLOR": "1",
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), clean.get("PATH", os.defpath)]),
             "PYTHONIOENCODING": "utf-8",
+            "XDG_CACHE_HOME": str(home / "cache"),
             "XDG_CONFIG_HOME": str(home / "config"),
             "XDG_STATE_HOME": str(home / "state"),
         }

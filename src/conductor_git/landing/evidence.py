@@ -44,11 +44,14 @@ class Evidence:
 
 
 def write(layout: Layout, evidence: Evidence) -> None:
-    """Keep `evidence` under its landing; durable when this returns, and a crash leaves the old document or this one."""
+    """Keep `evidence` under its landing. Durable once the file system is synced, as it is before a landing is told.
+
+    A crash leaves the old document or this one.
+    """
     path = layout.evidence(parse_commit(evidence.landing_id))
     durable.make_directory(path.parent)
     text = json.dumps(document(evidence), ensure_ascii=False, indent=1)
-    durable.replace(path, f"{text}\n".encode("utf-8", "replace"))
+    durable.write_through(path, f"{text}\n".encode("utf-8", "replace"))
 
 
 def read(layout: Layout, landing_id: str) -> dict[str, Any] | None:
