@@ -51,7 +51,7 @@ def _approved_commits(play: Play, _: Mapping[str, str]) -> Iterator[str]:
             yield f"{commit.subject}: its second parent is not what was approved"
         if commit.trailers.get("Reviewed-by") != [story.PERSON]:
             yield f"{commit.subject}: reviewed by {commit.trailers.get('Reviewed-by')}"
-        if commit.trailers.get("Gate") != [story.GATE]:
+        if commit.trailers.get("Gate") != [f"{story.GATE} passed"]:
             yield f"{commit.subject}: gates {commit.trailers.get('Gate')}"
 
 
