@@ -111,7 +111,9 @@ def trust(config: Config) -> None:
     """Agree to the commands of `config` as they are now; any change of their text asks again."""
     path = _trusted(config.commands_digest())
     durable.make_directory(path.parent)
-    durable.replace(path, "".join(f"{key}: {' '.join(words)}\n" for key, words in config.commands).encode())
+    with durable.lock(path.parent / "lock", purpose="config trust"):
+        durable.drop_temporaries(path)  # of one that was killed here
+        durable.replace(path, "".join(f"{key}: {' '.join(words)}\n" for key, words in config.commands).encode())
 
 
 def _trusted(digest: str) -> Path:

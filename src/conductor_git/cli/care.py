@@ -17,7 +17,7 @@ from conductor_git.errors import BadInput
 from conductor_git.names import parse_task_id, readable, short
 from conductor_git.record import format_time
 from conductor_git.run import State, utcnow
-from conductor_git.salvaged import quoted
+from conductor_git.salvage.kept import quoted
 from conductor_git.workflow.gc import KINDS, Collected, collect
 from conductor_git.workflow.gc import Plan as GcPlan
 from conductor_git.workflow.gc import plan as plan_gc

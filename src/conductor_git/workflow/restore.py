@@ -10,7 +10,7 @@ from conductor_git import journal, worktree
 from conductor_git.names import TaskId
 from conductor_git.project import Project
 from conductor_git.run import Run
-from conductor_git.salvage import keep_head_of_gone
+from conductor_git.salvage.keep import keep_head_of_gone
 from conductor_git.transition import message_of
 from conductor_git.workflow.restoring.build import built
 from conductor_git.workflow.restoring.place import making, publish

@@ -17,7 +17,7 @@ from conductor_git.project import Project
 from conductor_git.run import TRANSITIONS, Event, Run, advance
 from conductor_git.runner.launch import launch, require_command
 from conductor_git.runner.stop import end_attempt
-from conductor_git.salvage import Salvage, keep_commit, keep_head_of_gone, salvage
+from conductor_git.salvage.keep import Salvage, keep_commit, keep_head_of_gone, salvage
 from conductor_git.transition import message_of, move
 from conductor_git.workflow.agent_review.again import review_again
 from conductor_git.workflow.spawn import write_context

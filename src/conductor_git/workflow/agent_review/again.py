@@ -12,7 +12,7 @@ from conductor_git.names import CommitId, TaskId
 from conductor_git.project import Project
 from conductor_git.run import Event, Run
 from conductor_git.runner.prompt import PROMPT_BYTES
-from conductor_git.salvage import Salvage
+from conductor_git.salvage.keep import Salvage
 from conductor_git.transition import move
 from conductor_git.workflow.agent_review.prompt import added_to, prompt_for
 from conductor_git.workflow.agent_review.spawn import in_review

@@ -12,7 +12,7 @@ from conductor_git.names import TaskId
 from conductor_git.project import Project
 from conductor_git.review import Review, Verdict
 from conductor_git.run import Event, Run, State
-from conductor_git.salvage import Salvage
+from conductor_git.salvage.keep import Salvage
 from conductor_git.store.reviews import FileReviews
 from conductor_git.workflow.landing import cleanup
 from conductor_git.workflow.review import complete_reviewer, take_effect, told

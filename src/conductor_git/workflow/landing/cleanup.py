@@ -14,7 +14,7 @@ from conductor_git.layout import CONTEXT_NAME
 from conductor_git.processtable import wait_gone
 from conductor_git.project import Project
 from conductor_git.run import Phase, Run
-from conductor_git.salvage import Salvage, keep_commit, keep_head_of_gone, salvage
+from conductor_git.salvage.keep import Salvage, keep_commit, keep_head_of_gone, salvage
 from conductor_git.transition import message_of, note
 
 _AGENT_SECONDS: Final = 5.0

@@ -11,7 +11,7 @@ from conductor_git.history import tip_of
 from conductor_git.names import CommitId, TaskId, short
 from conductor_git.project import Project
 from conductor_git.run import Run, State
-from conductor_git.salvaged import Salvaged, salvaged
+from conductor_git.salvage.kept import Salvaged, salvaged
 from conductor_git.workflow.leftovers.kind import Found, Held, Kind, Leftover, Since
 
 NAME: Final = "salvage"

@@ -14,15 +14,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from conductor_git import configguard, integration, kept_index
+from conductor_git import configguard, integration
 from conductor_git.gitcmd import Git
 from conductor_git.history import parse_objects
 from conductor_git.landing.change import Change, changes
 from conductor_git.layout import OWN_FILES
 from conductor_git.names import CommitId
 from conductor_git.project import Project
-from conductor_git.salvage import LINK
-from conductor_git.salvaged import Salvaged
+from conductor_git.salvage import index as kept_index
+from conductor_git.salvage.keep import LINK
+from conductor_git.salvage.kept import Salvaged
 from conductor_git.workflow.restoring.plan import Plan
 
 _GONE: Final = "000000"

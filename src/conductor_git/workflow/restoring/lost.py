@@ -12,7 +12,7 @@ from conductor_git.history import changed_counts, objects, tips_of
 from conductor_git.names import CommitId
 from conductor_git.project import Project
 from conductor_git.run import Run
-from conductor_git.salvaged import Salvaged, salvaged
+from conductor_git.salvage.kept import Salvaged, salvaged
 from conductor_git.worktree import registered_git_dir
 
 

@@ -16,7 +16,7 @@ from conductor_git.names import CommitId, TaskId, short
 from conductor_git.processtable import is_alive
 from conductor_git.project import Project
 from conductor_git.run import Run
-from conductor_git.salvaged import Salvaged, salvaged
+from conductor_git.salvage.kept import Salvaged, salvaged
 from conductor_git.workflow.restoring.lost import has_branch, last_known
 
 _LISTED = 50

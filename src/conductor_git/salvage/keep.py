@@ -11,14 +11,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from conductor_git import kept_index
 from conductor_git.errors import UnsafePath
 from conductor_git.gitcmd import Git
 from conductor_git.integration import looking_at
-from conductor_git.kept_index import SUBMODULE, Entry, State
 from conductor_git.layout import OWN_FILES, SALVAGE_REFS, Layout
 from conductor_git.names import CommitId, TaskId
-from conductor_git.salvaged import TIME_FORMAT, Note, message, subject
+from conductor_git.salvage import index as kept_index
+from conductor_git.salvage.index import SUBMODULE, Entry, State
+from conductor_git.salvage.kept import TIME_FORMAT, Note, message, subject
 from conductor_git.worktree import registered_git_dir, under_way
 
 LINK: Final = "120000"
