@@ -41,7 +41,7 @@ ALL: Final[Mapping[str, Benchmark]] = {
     "P11": lambda short: landings.landing(*((3, 200) if short else (15, 3000))),
     "F1": lambda short: fence.updates(9 if short else 101),
     "P13": lambda short: conflicts.foresight(*((1, 12, 200) if short else (3, 100, 3000))),
-    "P12": lambda short: queueing.queueing(*((1, 16, 200) if short else (3, 50, 3000))),
+    "P12": lambda short: queueing.queueing(*((1, 16, (200,)) if short else (1, 50, (200, 3000)))),
 }
 """The first number of a group → its benchmarks; P2 comes with P1."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,8 +25,13 @@ _MEASURED: Final = 3
 """Gates that the yardstick runs; the rest of them is reckoned, for nobody needs to wait for it."""
 
 
-def queueing(pairs: int, tasks: int, files: int) -> Iterator[Row]:
-    """With all that a landing comes with by default: worktrees and branches are cleaned up in it."""
+def queueing(pairs: int, tasks: int, sizes: Sequence[int]) -> Iterator[Row]:
+    """With all that a landing comes with by default: in a large repository most of it is the removal of worktrees."""
+    for files in sizes:
+        yield _row(pairs, tasks, files)
+
+
+def _row(pairs: int, tasks: int, files: int) -> Row:
     with scene(files) as here:
         file = here.repository / CONFIG_NAME
         file.write_text(f"gates:\n  - {{name: slow, run: {_GATE}}}\n")
@@ -36,7 +41,7 @@ def queueing(pairs: int, tasks: int, files: int) -> Iterator[Row]:
         what = f"{tasks} approved tasks, a gate of 1 s, all green, {files:,} files"
         yardstick, ours = partial(_gates, here.repository, tasks), partial(_queue, here, tasks)
         row = measured("P12", what, yardstick, ours, pairs=pairs, goal=0.25)
-        yield replace(row, note=f"yardstick: {tasks} gates, reckoned from {_MEASURED}")
+        return replace(row, note=f"yardstick: {tasks} gates, reckoned from {_MEASURED}")
 
 
 def _gates(repository: Path, tasks: int) -> float:

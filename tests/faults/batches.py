@@ -100,8 +100,8 @@ BATCHES: Final = {
     scene.name: scene
     for scene in (
         Scene("batch-gated", ("merge", "--trust"), _green, options=("--trust",)),
-        Scene("batch-red", ("merge", "--trust"), _red, (0, BOUNCED), ("--trust",)),
-        Scene("batch-checked-out", ("merge",), _in_use),
+        Scene("batch-red", ("merge", "--trust"), _red, (0, BOUNCED), ("--trust",), "batch-gated"),
+        Scene("batch-checked-out", ("merge",), _in_use, like="batch-gated"),
         Scene("undo", ("undo", "ash"), _undo, again=(0, 12)),
         Scene("undo-checked-out", ("undo", "ash"), _undo_in_use, again=(0, 12), like="undo"),
     )

@@ -88,7 +88,8 @@ class Theatre:
             self._set(scene)
             found = self.tracer.points(scene.command, self.stage.main)
             known = set() if scene.killed else {self._deed(point) for point in others}
-            fresh = [point for point in found if self._deed(point) not in known]
+            several = bool(self.alike)
+            fresh = [point for point in found if self._deed(point) not in known or (several and point.process == 0)]
             self._points[name] = tuple(self._ends(fresh) if self.alike else fresh)
         return self._points[name]
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
-from typing import Any, Final
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -15,58 +13,27 @@ from conductor_git.actor import COORDINATOR, Actor
 from conductor_git.names import TaskId
 from tests import kit
 from tests.property import laws, people
+from tests.property.drawing import (
+    ANY,
+    CONTENTS,
+    FILES,
+    KNOWN,
+    MESSES,
+    NAMES,
+    OFTEN,
+    PROVOCATIONS,
+    SELDOM,
+    SOME_STRAY,
+    STRATEGIES,
+    STRAYS,
+    TWINS,
+    UNUSED,
+    VERBS,
+    is_any,
+    ready_for,
+)
 from tests.property.model import LIVE, Task
 from tests.property.queueing import QueueSession
-
-NAMES: Final = tuple(TaskId(name) for name in ("alder", "birch", "cedar", "doum", "elm"))
-CONTENTS: Final = st.one_of(st.integers(0, 4), st.none())
-FILES: Final = st.sampled_from(people.FILES)
-TWINS: Final = ("a.txt", "docs/b.txt", "src/prices.py", "a.txt")
-"""The gate is red where the first two of them are the same."""
-MESSES: Final = st.sampled_from(sorted(people.MESSES))
-STRAYS: Final = ("detach", "side branch", "merge", "delete", "back", "resolve", "commit all", "abort")
-PROVOCATIONS: Final = {
-    # Which states are to be left behind before, by the main road.
-    "approve": ("ASSIGNED", "WORKING"),
-    "request_changes": ("ASSIGNED", "WORKING", "IN_REVIEW"),
-    "done": ("ASSIGNED",),
-    "done --wip": ("ASSIGNED",),
-    "merge": ("ASSIGNED", "WORKING", "IN_REVIEW"),
-    "merge --dry-run": ("ASSIGNED", "WORKING", "IN_REVIEW"),
-    "retry": (),
-    "retry --reset": (),
-}
-SOME_STRAY: Final = st.one_of(st.none(), st.sampled_from(STRAYS))
-VERBS: Final = {"start", "done", "approve", "request_changes", "merge", "undo", "cancel", "fail", "retry"}
-STRATEGIES: Final = st.sampled_from(["merge", "squash", "rebase"])
-OFTEN: Final = st.sampled_from([True, True, True, False])
-SELDOM: Final = st.sampled_from([False, False, False, True])
-
-
-def _ready_for(*states: str) -> st.SearchStrategy[TaskId]:
-    """A task, most often one in one of `states`, so that commands are refused now and then and not mostly."""
-
-    def choose(machine: Sequences) -> st.SearchStrategy[TaskId]:
-        tasks = machine.session.tasks.values()
-        ready = [task.task_id for task in tasks if task.state in states]
-        return st.sampled_from([*ready, *ready, *ready, *(task.task_id for task in tasks)])
-
-    return st.runner().flatmap(choose)
-
-
-def _is_any(*states: str) -> Callable[[Any], bool]:
-    return lambda machine: any(task.state in states for task in machine.session.tasks.values())
-
-
-KNOWN: Final = _ready_for()
-"""A task that there is."""
-
-UNUSED: Final = st.runner().flatmap(
-    lambda machine: st.sampled_from([name for name in NAMES if name not in machine.session.tasks] * 2 + [NAMES[0]])
-)
-"""A name for a new task, now and then one that may be taken."""
-
-ANY: Final = st.sampled_from(NAMES)
 
 
 def _first(drawn: tuple[TaskId, int, str, int | None]) -> TaskId:
@@ -175,7 +142,7 @@ class Sequences(RuleBasedStateMachine):
                 session.retry(task_id, reset=stale)
 
     @rule(
-        task_ids=st.lists(_ready_for(*LIVE), min_size=1, max_size=2),
+        task_ids=st.lists(ready_for(*LIVE), min_size=1, max_size=2),
         file=FILES,
         content=CONTENTS,
         strategy=STRATEGIES,
@@ -208,8 +175,8 @@ class Sequences(RuleBasedStateMachine):
             case "FAILED" | "CANCELLED":
                 session.retry(task_id, reset=content is None)
 
-    @precondition(_is_any("WORKING", "IN_REVIEW", "APPROVED"))
-    @rule(task_id=_ready_for(*LIVE), mess=MESSES, file=FILES, content=CONTENTS, strategy=STRATEGIES)
+    @precondition(is_any("WORKING", "IN_REVIEW", "APPROVED"))
+    @rule(task_id=ready_for(*LIVE), mess=MESSES, file=FILES, content=CONTENTS, strategy=STRATEGIES)
     def land_beside_a_mess(self, task_id: TaskId, mess: str, file: str, content: int | None, strategy: str) -> None:
         """All the way to the target, where a person has just left the same file, or another one, unsettled."""
         people.MESSES[mess](self.session.world.repository, file, content)
@@ -218,7 +185,7 @@ class Sequences(RuleBasedStateMachine):
                 self._next_step(task_id, file, 5, strategy, cleanup=True)
 
     @rule(
-        task_id=_ready_for(*LIVE),
+        task_id=ready_for(*LIVE),
         strays=st.tuples(SOME_STRAY, SOME_STRAY),
         commits=st.booleans(),
         mess=st.one_of(st.none(), MESSES),
@@ -268,14 +235,14 @@ class Sequences(RuleBasedStateMachine):
                 session.ends(task_id, COORDINATOR, "cancel")
                 session.retry(task_id, reset=then != "retry")
 
-    @precondition(_is_any("WORKING", "IN_REVIEW", "APPROVED"))
-    @rule(task_id=_ready_for("WORKING"), wip=st.booleans(), stale=SELDOM)
+    @precondition(is_any("WORKING", "IN_REVIEW", "APPROVED"))
+    @rule(task_id=ready_for("WORKING"), wip=st.booleans(), stale=SELDOM)
     def done(self, task_id: TaskId, wip: bool, stale: bool) -> None:
         self.session.done(task_id, self._worker(task_id, stale=stale), wip=wip)
 
-    @precondition(_is_any("IN_REVIEW", "APPROVED"))
+    @precondition(is_any("IN_REVIEW", "APPROVED"))
     @rule(
-        task_id=_ready_for("IN_REVIEW", "APPROVED"),
+        task_id=ready_for("IN_REVIEW", "APPROVED"),
         who=st.sampled_from(["ada", "bob", "its worker"]),
         verdict=st.sampled_from(["approve", "approve", "request_changes"]),
     )
@@ -283,12 +250,12 @@ class Sequences(RuleBasedStateMachine):
         by = self._worker(task_id) if who == "its worker" else Actor(who)
         self.session.verdict(task_id, by, verdict)
 
-    @precondition(_is_any("APPROVED"))
-    @rule(task_id=_ready_for("APPROVED"), strategy=STRATEGIES, cleanup=OFTEN, dry_run=SELDOM)
+    @precondition(is_any("APPROVED"))
+    @rule(task_id=ready_for("APPROVED"), strategy=STRATEGIES, cleanup=OFTEN, dry_run=SELDOM)
     def merge(self, task_id: TaskId, strategy: str, cleanup: bool, dry_run: bool) -> None:
         self.session.merge(task_id, strategy, cleanup=cleanup, dry_run=dry_run)
 
-    @precondition(_is_any("APPROVED"))
+    @precondition(is_any("APPROVED"))
     @rule(strategy=STRATEGIES, cleanup=OFTEN)
     def process(self, strategy: str, cleanup: bool) -> None:
         self.session.process(strategy, cleanup=cleanup)
@@ -322,12 +289,18 @@ class Sequences(RuleBasedStateMachine):
             people.MESSES[mess](self.session.world.repository, "a.txt", 3)
         self.session.process(strategy, cleanup=cleanup)
 
-    @precondition(_is_any("COMPLETED"))
-    @rule(task_id=_ready_for("COMPLETED"), then=st.sampled_from(["", "retry", "retry --reset"]))
+    @precondition(is_any("COMPLETED"))
+    @rule(task_id=ready_for("COMPLETED"), then=st.sampled_from(["", "retry", "retry --reset"]))
     def undo(self, task_id: TaskId, then: str) -> None:
         self.session.undo(task_id)
         if then and self._task(task_id).state == "CANCELLED":
             self.session.retry(task_id, reset=then != "retry")
+
+    @rule(task_id=ready_for("COMPLETED", "CANCELLED"), gone=st.booleans())
+    def restore(self, task_id: TaskId, gone: bool) -> None:
+        if gone:
+            self._stray(task_id, "delete")
+        self.session.restore(task_id)
 
     @rule(task_id=KNOWN, priority=st.integers(-1, 2))
     def prioritise(self, task_id: TaskId, priority: int) -> None:
@@ -338,8 +311,8 @@ class Sequences(RuleBasedStateMachine):
         by = COORDINATOR if who == "person" else self._worker(task_id, stale=who == "stale")
         self.session.ends(task_id, by, verb)
 
-    @precondition(_is_any("FAILED", "CANCELLED"))
-    @rule(task_id=_ready_for("FAILED", "CANCELLED"), reset=st.booleans())
+    @precondition(is_any("FAILED", "CANCELLED"))
+    @rule(task_id=ready_for("FAILED", "CANCELLED"), reset=st.booleans())
     def retry(self, task_id: TaskId, reset: bool) -> None:
         self.session.retry(task_id, reset=reset)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Final
 
 from conductor_git import errors
 from conductor_git.actor import COORDINATOR
 from conductor_git.names import TaskId
 from conductor_git.run import Landing, Outcome, Strategy
-from conductor_git.workflow import queue, undo
+from conductor_git.workflow import queue, restore, undo
 from conductor_git.workflow.landing.wish import Landed, Refused, Wish
 from tests.property import laws
 from tests.property.forecast import Forecast, changed_paths, foresee, foresee_undo, in_the_way
@@ -18,7 +19,8 @@ from tests.property.model import Task, lacking
 from tests.property.model import queue as expected_queue
 from tests.property.session import Did, Refusals
 
-TARGETS = ("main", "side")
+TARGETS: Final = ("main", "side")
+_IN_THE_WAY: Final = {errors.InTheWay, errors.WorktreeBusy}
 
 
 class QueueSession(LandingSession):
@@ -219,3 +221,23 @@ class QueueSession(LandingSession):
         laws.bounded(did.before, did.after, task.task_id, refs, checkout=not followed)
         if followed:
             laws.fast_forwarded(world, did.before, did.after, tip, paths)
+
+    # restore
+
+    def restore(self, task_id: TaskId) -> None:
+        """What comes back is for others to test; here, that nothing is overwritten and nothing else changes."""
+        task, world = self.tasks.get(task_id), self.world
+        had = world.tip(task.branch_ref) if task else None
+
+        did = self._do(lambda: restore.restore(world.project, task_id, at=world.now()))
+
+        if did.refusal is not None:
+            kinds: Refusals = {errors.NotFound} if task is None else {errors.NotFound, *_IN_THE_WAY}
+            assert self._refused(did, kinds)
+            return
+        assert task is not None
+        laws.bounded(did.before, did.after, task_id, [] if had else [task.branch_ref])
+        before, after = did.before.desks.get(task_id), did.after.desks[task_id]
+        assert laws.registered(world, task_id)
+        if before is not None:
+            assert before.files.items() <= after.files.items()
