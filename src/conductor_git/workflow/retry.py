@@ -64,6 +64,7 @@ def retry(
                 base_commit=base,
                 head_commit=None,
                 approved_commit=None,
+                merge_commit=None,
                 reason=None,
                 landing=None,
                 undo=None,
