@@ -277,7 +277,7 @@ class Session:
         assert task is not None
         task.take("retry")
         task.generation += 1
-        task.head = task.approved = None
+        task.head = task.approved = task.merged = None
         desk = did.before.desks.get(task_id)
         laws.bounded(did.before, did.after, task_id, [task.branch_ref] if reset else [])
         if reset:
