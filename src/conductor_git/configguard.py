@@ -8,7 +8,7 @@ remote. A worker that goes on writing while we compare is not kept out: it runs 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -29,41 +29,34 @@ _NAMED: Final = 5
 
 
 def agree(layout: Layout, entries: Entries) -> None:
-    """Take the exec-capable keys as they are now for what tasks are spawned with from here on."""
+    """Take the exec-capable keys as they are now for what may run from here on."""
     durable.make_directory(layout.state_dir)
     durable.write_through(layout.agreed_config, json.dumps(_known(layout, entries)).encode())
 
 
-def remember(layout: Layout, task_id: TaskId, entries: Entries) -> None:
-    """Keep what is agreed to as what `task_id` was spawned with: a worker before it may have changed the rest since."""
-    agreed = _read(layout.agreed_config)
-    known = _known(layout, entries) if agreed is None else agreed
-    durable.write_through(layout.config_guard(task_id), json.dumps(known).encode())
+def changed_keys(layout: Layout, entries: Entries) -> tuple[str, ...]:
+    """The exec-capable keys that differ from what was agreed to; none where nobody has agreed to anything yet."""
+    return _config_keys(_changed(layout, entries))
 
 
-def changed_keys(layout: Layout, task_id: TaskId, entries: Entries) -> tuple[str, ...]:
-    """The exec-capable keys that differ from what `task_id` was spawned with; none where nothing was kept."""
-    return _config_keys(_changed(layout, layout.config_guard(task_id), entries))
+def filtering(integration: Git, layout: Layout) -> Git:
+    """`integration` with the content filters that were agreed to.
 
-
-def filtering(integration: Git, layout: Layout, task_id: TaskId) -> Git:
-    """`integration` with the content filters that were agreed to when `task_id` was spawned.
-
-    Without them each file that a filter wrote would count as changed. A filter that came since may be the worker's and
+    Without them each file that a filter wrote would count as changed. A filter that came since may be a worker's and
     stays unknown.
     """
-    before = _read(layout.config_guard(task_id)) or {}
+    before = _read(layout) or {}
     filters = {key: values[-1] for key, values in before.items() if key.startswith("filter.")}
     return replace(integration, config={**integration.config, **filters})
 
 
-def quieted(git: Git, layout: Layout, task_id: TaskId, entries: Entries) -> Git:
-    """`git`, on a config that may be poisoned, with each content filter as it was when `task_id` was spawned.
+def quieted(git: Git, layout: Layout, entries: Entries) -> Git:
+    """`git`, on a config that may be poisoned, with each content filter as it was agreed to.
 
     For what has to be done whatever the config says by now: what came since is switched off.
     """
-    before = _read(layout.config_guard(task_id)) or {}
-    keys = [key for key in changed_keys(layout, task_id, entries) if key.startswith("filter.")]
+    before = _read(layout) or {}
+    keys = [key for key in changed_keys(layout, entries) if key.startswith("filter.")]
     filters = {key: before.get(key, [""])[-1] for key in keys}
     return replace(git, config={**git.config, **filters})
 
@@ -76,30 +69,28 @@ def require_agreed(layout: Layout, entries: Entries) -> None:
     if not layout.agreed_config.exists():
         agree(layout, entries)
         return
-    keys = _config_keys(_changed(layout, layout.agreed_config, entries))
-    _refuse(gitconfig.obeyed_in_checkouts(keys, entries.everywhere), "it was agreed to")
+    _refuse(gitconfig.obeyed_in_checkouts(changed_keys(layout, entries), entries.everywhere))
 
 
-def require_all_agreed(layout: Layout, entries: Entries) -> None:
-    """`ConfigChanged` where any exec-capable key is not as a person agreed to: before we talk to a remote."""
-    _refuse(_config_keys(_changed(layout, layout.agreed_config, entries)), "it was agreed to")
+def require_all_agreed(layout: Layout, entries: Entries, task_id: TaskId | None = None) -> None:
+    """`ConfigChanged` where any exec-capable key is not as a person agreed to.
+
+    Before git works in a person's checkout, or talks to a remote; for `task_id`, where it is for one.
+    """
+    _refuse(changed_keys(layout, entries), task_id)
 
 
-def require_same(layout: Layout, task_id: TaskId, entries: Entries) -> None:
-    """`ConfigChanged` names the keys that a person has to look at first."""
-    _refuse(changed_keys(layout, task_id, entries), f"{task_id} was spawned", task_id)
+def require_hooks_agreed(layout: Layout, entries: Entries, task_id: TaskId) -> None:
+    """As `require_all_agreed`, with the files in the repository's hooks directory too."""
+    _refuse(_changed(layout, entries), task_id)
 
 
-def require_same_hooks(layout: Layout, task_id: TaskId, entries: Entries) -> None:
-    """As `require_same`, with the files in the repository's hooks directory too."""
-    _refuse(_changed(layout, layout.config_guard(task_id), entries), f"{task_id} was spawned", task_id)
-
-
-def _refuse(keys: Sequence[str], since: str, task_id: TaskId | None = None) -> None:
+def _refuse(keys: Sequence[str], task_id: TaskId | None = None) -> None:
     if keys:
         facts = {} if task_id is None else {"task_id": task_id}
         raise ConfigChanged(
-            f"{_listed(keys)} changed in the repository's git config since {since}, and git would run what it says",
+            f"{_listed(keys)} changed in the repository's git config since it was agreed to, and git would run what "
+            "it says",
             hint=f"{_where(keys[0])}  # right? then: conductor-git config trust",
             keys=list(keys),
             **facts,
@@ -121,8 +112,8 @@ def _config_keys(keys: Sequence[str]) -> tuple[str, ...]:
     return tuple(key for key in keys if not key.startswith(_HOOK))
 
 
-def _changed(layout: Layout, before: Path, entries: Entries) -> tuple[str, ...]:
-    known = _read(before)
+def _changed(layout: Layout, entries: Entries) -> tuple[str, ...]:
+    known = _read(layout)
     return () if known is None else gitconfig.changed(known, _known(layout, entries))
 
 
@@ -144,23 +135,21 @@ def _digest(file: Path) -> str:
         return str(file.readlink()) if file.is_symlink() else "not a plain file"
 
 
-def _read(path: Path) -> _Known | None:
+def _read(layout: Layout) -> _Known | None:
     try:
-        return dict(json.loads(durable.read_regular(path, _LIMIT)))
+        return dict(json.loads(durable.read_regular(layout.agreed_config, _LIMIT)))
     except FileNotFoundError:
         return None
 
 
-def accept(layout: Layout, task_ids: Iterable[TaskId], key: str, values: Sequence[str]) -> None:
-    """Let `key` have `values` (be absent, where there are none) in what is agreed to, for these tasks too.
+def accept(layout: Layout, key: str, values: Sequence[str]) -> None:
+    """Let `key` have `values` (be absent, where there are none) in what is agreed to.
 
     Every other key stays what it was agreed to be. Nothing is written where nobody has agreed to anything yet.
     """
-    for path in (layout.agreed_config, *map(layout.config_guard, task_ids)):
-        before = _read(path)
-        if before is not None:
-            after = {name: known for name, known in before.items() if name != key} | (
-                {key: [*values]} if values else {}
-            )
-            if after != before:
-                durable.write_through(path, json.dumps(after).encode())
+    before = _read(layout)
+    if before is None:
+        return
+    after = {name: known for name, known in before.items() if name != key} | ({key: [*values]} if values else {})
+    if after != before:
+        durable.write_through(layout.agreed_config, json.dumps(after).encode())

@@ -195,7 +195,7 @@ class HookChanged(ConductorError):
 
 
 class ConfigChanged(ConductorError):
-    """A key of the shared git config that can run a program changed since the worker was spawned."""
+    """A key of the shared git config that can run a program changed since a person agreed to it."""
 
     code = "GIT_CONFIG_CHANGED"
 

@@ -61,10 +61,6 @@ class Layout(NamedTuple):
     def attempt(self, task_id: TaskId, run_id: RunId) -> Path:
         return self.task(task_id) / "attempts" / run_id
 
-    def config_guard(self, task_id: TaskId) -> Path:
-        """What the exec-capable keys of the shared git config were when the task was spawned."""
-        return self.task(task_id) / "git-config.json"
-
     @property
     def agreed_config(self) -> Path:
         """The exec-capable keys of the shared git config that a person agreed to, by the first spawn or by `trust`."""

@@ -123,6 +123,18 @@ def test_a_landed_task_comes_back_for_looking_and_stays_completed(repository: Pa
     assert any(found["salvage"] in fact for fact in tasks.told(repository, "FACT", "prices"))
 
 
+def test_what_was_kept_before_a_person_agreed_to_a_new_config_comes_back(repository: Path) -> None:
+    worktree = landed_over(repository)
+    kit.git(repository, "config", "core.sshCommand", "ssh -4")
+
+    refused = tasks.refused(restore(repository, "prices"), "GIT_CONFIG_CHANGED", 1)
+    assert kit.conductor("config", "trust", cwd=repository).code == 0
+    brought_back(restore(repository, "prices"))
+
+    assert refused["keys"] == ["core.sshcommand"]
+    assert holds_unsaved(worktree)
+
+
 def test_the_work_of_a_reset_comes_back_into_its_fresh_worktree_where_nothing_was_done_since(repository: Path) -> None:
     worktree = tasks.spawn(repository, "prices")
     tasks.write(worktree, UNSAVED)

@@ -46,6 +46,20 @@ def test_an_undo_takes_back_what_landed_and_nothing_that_came_after(repository: 
     assert tasks.told(repository, "UNDONE", "prices") == [f"prices is taken off main again by {commit[:10]}"]
 
 
+def test_a_task_that_landed_before_a_person_agreed_to_a_new_config_can_still_be_undone(repository: Path) -> None:
+    landed(repository, "prices", {"src/new.py": "NEW = 1\n"})
+    kit.git(repository, "config", "core.sshCommand", "ssh -4")
+
+    refused = tasks.refused(undo(repository, "prices"), "GIT_CONFIG_CHANGED", 1)
+    assert kit.conductor("config", "trust", cwd=repository).code == 0
+    assert kit.conductor("hooks", "install", cwd=repository).code == 0
+    done = undo(repository, "prices")
+
+    assert refused["keys"] == ["core.sshcommand"]
+    assert done.code == 0, done
+    assert not (repository / "src/new.py").exists()
+
+
 @pytest.mark.parametrize("strategy", ["merge", "squash", "rebase"])
 def test_after_an_undo_the_work_goes_on_and_lands_again(repository: Path, strategy: str) -> None:
     landed(repository, "prices", {"src/prices.py": DEAR, "src/new.py": "NEW = 1\n"}, "--strategy", strategy)

@@ -151,7 +151,7 @@ def _with_uncommitted(project: Project, git: Git, runs: Mapping[TaskId, Run], he
         reason = snapshot.unreadable(place, git_dir, run.branch_ref)
         if reason or git_dir is None:
             return snapshot.Work("", reason)
-        filtering = configguard.filtering(git, project.layout, run.task_id)
+        filtering = configguard.filtering(git, project.layout)
         return snapshot.work(filtering, project.layout, place, git_dir)
 
     with ThreadPoolExecutor(cpu_count() or 1) as pool:

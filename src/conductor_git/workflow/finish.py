@@ -76,7 +76,7 @@ def _clean_tip(project: Project, run: Run, by: Actor, wip: bool) -> CommitId:
     tip = tip_of(project.git, run.branch_ref)
     if tip is None:
         raise NotFound(f"the branch {run.branch} is gone", hint="git reflog --all", branch=run.branch)
-    looking = configguard.filtering(integration.opened(project.layout, project.git), project.layout, run.task_id)
+    looking = configguard.filtering(integration.opened(project.layout, project.git), project.layout)
     files = worktree.uncommitted(looking, project.layout, path, tip)
     if files and not wip:
         raise _dirty(run, files)
@@ -132,7 +132,7 @@ def _own_git(project: Project, path: Path) -> Git:
 
 def _guarded_git(project: Project, run: Run, path: Path) -> Git:
     entries = integration.shared_config(project.git)
-    configguard.require_same_hooks(project.layout, run.task_id, entries)
+    configguard.require_hooks_agreed(project.layout, entries, run.task_id)
     hooks_path = Path(entries.hooks_path).expanduser() if entries.hooks_path else project.layout.common_dir / "hooks"
     outside = hooks_path.is_absolute() and not hooks_path.is_relative_to(path)
     git_dir = worktree.registered_git_dir(project.layout, path)

@@ -86,7 +86,7 @@ def install(project: Project) -> bool:
         _require_unedited(project)
         changed = _write_files(project)
         changed |= includes.put_in(project.layout)
-        _let_guards_know(project, [includes.INCLUDED])
+        _let_the_guard_know(project, [includes.INCLUDED])
     return changed
 
 
@@ -100,7 +100,7 @@ def uninstall(project: Project) -> bool:
         _require_unedited(project)
         changed = includes.take_out(project.layout)
         changed |= _remove_files(project)
-        _let_guards_know(project, [])
+        _let_the_guard_know(project, [])
     return changed
 
 
@@ -225,9 +225,9 @@ def _section(project: Project) -> Standing:
         return Standing.CHANGED
 
 
-def _let_guards_know(project: Project, values: list[str]) -> None:
-    """Let the guards of live tasks accept what this changed in the config, and nothing else that changed besides."""
-    configguard.accept(project.layout, [run.task_id for run in _live(project)], includes.KEY, values)
+def _let_the_guard_know(project: Project, values: list[str]) -> None:
+    """Let the guard accept what this changed in the config, and nothing else that changed besides."""
+    configguard.accept(project.layout, includes.KEY, values)
 
 
 # --- what there is besides

@@ -109,7 +109,7 @@ def _require_branch_to_ourselves(project: Project, run: Run) -> None:
 
 
 def _keep_files(project: Project, run: Run, base: CommitId, tip: CommitId | None, at: datetime) -> Salvage | None:
-    looking = configguard.filtering(integration.opened(project.layout, project.git), project.layout, run.task_id)
+    looking = configguard.filtering(integration.opened(project.layout, project.git), project.layout)
     path = Path(run.worktree)
     kept = salvage(looking, project.git, project.layout, run.task_id, path, at=at, why=_WHY, keep_head=tip != base)
     if kept and kept.ref:

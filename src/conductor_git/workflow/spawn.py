@@ -303,7 +303,6 @@ def _make(project: Project, wanted: Plan, by: Actor, at: datetime) -> Run:
     durable.replace(layout.prompt(wanted.task_id), wanted.prompt.encode())
     entries = shared_config(project.git)
     configguard.require_agreed(layout, entries)
-    configguard.remember(layout, wanted.task_id, entries)
     worktree.exclude_own_files(layout)
     _make_worktree(project, wanted)
     run = _first_record(project, wanted, by, at)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from conductor_git import configguard
 from conductor_git.config.model import Config
-from conductor_git.errors import BadRecord
 from conductor_git.history import tip_of
 from conductor_git.integration import shared_config
 from conductor_git.project import Project, current_branch
@@ -24,19 +23,14 @@ def _configs(project: Project) -> list[Config]:
 
 
 def agree(project: Project) -> tuple[str, ...]:
-    """Trust the commands, and take the exec-capable git config keys as they are for every live task.
+    """Trust the commands, and agree to the exec-capable git config keys as they are.
 
-    Returns the git config keys that some task was spawned with otherwise.
+    Returns the git config keys that were agreed to otherwise before.
     """
     for config in _configs(project):
         if config.commands:
             trust(config)
     entries = shared_config(project.git)
+    changed = configguard.changed_keys(project.layout, entries)
     configguard.agree(project.layout, entries)
-    changed: set[str] = set()
-    for run in project.runs.scan():
-        if isinstance(run, BadRecord) or run.state.is_final:
-            continue
-        changed |= set(configguard.changed_keys(project.layout, run.task_id, entries))
-        configguard.remember(project.layout, run.task_id, entries)
-    return tuple(sorted(changed))
+    return changed

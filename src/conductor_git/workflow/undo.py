@@ -175,7 +175,7 @@ class _Undoing:
         layout = self.terms.project.layout
         checkout = checkout_of(self.terms.project.git, layout, found.ref, layout.landing(merged.commit))
         if checkout is not None or found.config.push:
-            configguard.require_same(layout, run.task_id, found.entries)
+            configguard.require_all_agreed(layout, found.entries, run.task_id)
         why = _evidence(run, found, undoing, verdict, self.terms.at())
         move = Move(found, merged.commit, merged.changes, checkout, f"conductor-git: undo {run.task_id}")
         return put(

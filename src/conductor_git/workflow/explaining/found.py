@@ -50,7 +50,7 @@ def tree(project: Project, row: Row, tip: str | None) -> Tree:
         return Tree(is_there=False)
     try:
         head = (git_dir / "HEAD").read_text().strip()
-        files = _uncommitted(project, run, path, git_dir, tip)
+        files = _uncommitted(project, path, git_dir, tip)
     except (ConductorError, OSError, ValueError) as trouble:
         return Tree(trouble=str(trouble))
     is_astray = head != f"ref: {run.branch_ref}"
@@ -58,14 +58,14 @@ def tree(project: Project, row: Row, tip: str | None) -> Tree:
     return Tree(under_way=under_way(git_dir), head=where, uncommitted=files)
 
 
-def _uncommitted(project: Project, run: Run, path: Path, git_dir: Path, tip: str) -> tuple[str, ...]:
+def _uncommitted(project: Project, path: Path, git_dir: Path, tip: str) -> tuple[str, ...]:
     """As `worktree.uncommitted`, which looks harder: here no index is written, also no copy of it, and no lock taken.
 
     What is hidden by --assume-unchanged, or staged under a name that is gone from the disk, may be missed.
     """
     from conductor_git import configguard, integration
 
-    looking = configguard.filtering(integration.opened(project.layout, project.git), project.layout, run.task_id)
+    looking = configguard.filtering(integration.opened(project.layout, project.git), project.layout)
     git = replace(looking, cwd=path, work_tree=path, index=git_dir / "index")
     exclude = f"--exclude-from={project.layout.common_dir / 'info' / 'exclude'}"
     loose = git.run("ls-files", "-z", "--modified", "--others", "--exclude-standard", exclude).fields
@@ -208,7 +208,7 @@ def in_the_way(project: Project, run: Run, target_tip: str | None) -> InTheWay |
         if not last.files or there is None:
             return None
         git_dir = registered_git_dir(project.layout, Path(there)) or project.layout.common_dir
-        dirty = _uncommitted(project, run, Path(there), git_dir, target_tip)
+        dirty = _uncommitted(project, Path(there), git_dir, target_tip)
     except (ConductorError, OSError):
         return None
     ignored = [path for path in last.files if path not in dirty and _is_untracked(project, target_tip, there, path)]

@@ -81,7 +81,7 @@ def remove_worktree(project: Project, run: Run, *, at: datetime) -> Salvage | No
     if git_dir is None:
         return None
     worktree.require_removable(path, path.parent, project.repository)
-    looking = configguard.filtering(integration.opened(project.layout, project.git), project.layout, run.task_id)
+    looking = configguard.filtering(integration.opened(project.layout, project.git), project.layout)
     half = worktree.is_half_removed(git_dir)
     home = run.base_commit if run.review_of is not None else None
     kept = salvage(
@@ -91,7 +91,7 @@ def remove_worktree(project: Project, run: Run, *, at: datetime) -> Salvage | No
         _tell(project, run, kept)
     (path / CONTEXT_NAME).unlink(missing_ok=True)
     # Forced only when the salvage holds what git would refuse to drop; git itself looks for that, with `git status`.
-    quiet = configguard.quieted(project.git, project.layout, run.task_id, integration.shared_config(project.git))
+    quiet = configguard.quieted(project.git, project.layout, integration.shared_config(project.git))
     worktree.remove(quiet, path, git_dir, force=kept is not None)
     return kept
 

@@ -69,7 +69,7 @@ class _Joining:
                 raise gate_failed(self.run, verdict)
         checkout = checkout_of(project.git, layout, found.ref, layout.landing(merged.commit))
         if checkout is not None:
-            configguard.require_same(layout, self.run.task_id, found.entries)
+            configguard.require_all_agreed(layout, found.entries, self.run.task_id)
         joining = Landing(
             merged.commit, Phase.PUBLISH, Strategy.MERGE, target_before=found.tip, merge_commit=merged.commit
         )

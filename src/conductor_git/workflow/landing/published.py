@@ -35,8 +35,7 @@ class Publishing:
     def publish(self, layers: Sequence[Layer], verdict: Judged | None) -> dict[TaskId, Result]:
         """Move the target to the top of `layers`; nothing where somebody else has moved it meanwhile.
 
-        Where some of them are in the way of a person's files, or of a config that changed, it is decided about those
-        alone, and nothing has moved.
+        Where some of them are in the way of a person's files it is decided about those alone, and nothing has moved.
         """
         found, top = self.found, layers[-1].commit
         project, layout = self.terms.project, self.terms.project.layout
@@ -55,7 +54,7 @@ class Publishing:
         return self._all_completed(layers, landings)
 
     def refused_by_config(self, layers: Sequence[Layer]) -> dict[TaskId, Result]:
-        """Those of `layers` that a config which changed would refuse as things are: known before the gates run."""
+        """All of `layers`, where a config which changed would refuse them as things are: known before the gates run."""
         changed = self._with_changed_config(layers)
         if not changed or self.found.config.push:
             return changed
@@ -97,13 +96,11 @@ class Publishing:
         note(self.terms.project, task_id, lambda now: replace(now, landing=landing), at=self.terms.at())
 
     def _with_changed_config(self, layers: Sequence[Layer]) -> dict[TaskId, Result]:
-        results: dict[TaskId, Result] = {}
-        for layer in layers:
-            try:
-                configguard.require_same(self.terms.project.layout, layer.run.task_id, self.found.entries)
-            except ConfigChanged as changed:
-                results[layer.run.task_id] = Refused(layer.run, changed)
-        return results
+        try:
+            configguard.require_all_agreed(self.terms.project.layout, self.found.entries)
+        except ConfigChanged as changed:
+            return {layer.run.task_id: Refused(layer.run, changed) for layer in layers}
+        return {}
 
     def _blocked(self, layers: Sequence[Layer], blocked: Blocked) -> dict[TaskId, Result]:
         """Those whose own paths are in the way are BLOCKED; where none can be told from the others, all of them."""

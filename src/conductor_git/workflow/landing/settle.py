@@ -60,7 +60,7 @@ def _has_arrived(project: Project, run: Run, landing: Landing) -> bool:
             return True
         if there is not None:
             # Mending writes files, and the config may have been poisoned since.
-            git = configguard.quieted(project.git, project.layout, run.task_id, shared_config(project.git))
+            git = configguard.quieted(project.git, project.layout, shared_config(project.git))
             checkouts.mend(git, there, base, CommitId(landing.landing_id))
         return False
 

@@ -1,6 +1,6 @@
 """The files of a restore, made in a staging directory that nobody looks at until it is whole.
 
-First the commit is checked out as `spawn` does it, by the filters that the project had when the task was spawned. Then
+First the commit is checked out as `spawn` does it, by the filters of the project that were agreed to. Then
 what the salvage holds is written over it, raw, as it was stored.
 """
 
@@ -44,13 +44,11 @@ class Built:
 def built(project: Project, wanted: Plan, staging: Path) -> Iterator[Built]:
     """Make the files of `wanted` in the empty directory `staging`; what is yielded is there for the block.
 
-    `ConfigChanged` where the shared git config could run something now that it could not when the task was spawned.
+    `ConfigChanged` where the shared git config could run something that nobody agreed to.
     """
     entries = integration.shared_config(project.git)
-    configguard.require_same(project.layout, wanted.task_id, entries)
-    looking = configguard.filtering(
-        integration.opened(project.layout, project.git, entries), project.layout, wanted.task_id
-    )
+    configguard.require_all_agreed(project.layout, entries, wanted.task_id)
+    looking = configguard.filtering(integration.opened(project.layout, project.git, entries), project.layout)
     with integration.looking_at(looking, staging, staging / "no index") as here:
         assert here.index is not None
         # The project's own filters need its own git dir: what an LFS filter has fetched lies there.
