@@ -19,13 +19,12 @@ from conductor_git.gitcmd import Git
 from conductor_git.gitconfig import Entries
 from conductor_git.layout import Layout
 from conductor_git.names import TaskId
+from conductor_git.wording import several
 
 _Known = dict[str, list[str]]
 _HOOK: Final = "hooks/"
 """How the hooks in the git dir stand among the keys: by their names, with a hash."""
 _LIMIT: Final = 1 << 20
-_NAMED: Final = 5
-"""How many keys a message names; its facts hold all of them."""
 
 
 def agree(layout: Layout, entries: Entries) -> None:
@@ -89,17 +88,12 @@ def _refuse(keys: Sequence[str], task_id: TaskId | None = None) -> None:
     if keys:
         facts = {} if task_id is None else {"task_id": task_id}
         raise ConfigChanged(
-            f"{_listed(keys)} changed in the repository's git config since it was agreed to, and git would run what "
+            f"{several(keys)} changed in the repository's git config since it was agreed to, and git would run what "
             "it says",
             hint=f"{_where(keys[0])}  # right? then: conductor-git config trust",
             keys=list(keys),
             **facts,
         )
-
-
-def _listed(keys: Sequence[str]) -> str:
-    more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
-    return ", ".join(keys[:_NAMED]) + more
 
 
 def _where(key: str) -> str:

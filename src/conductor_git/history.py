@@ -39,6 +39,11 @@ def objects(git: Git, *revisions: str) -> tuple[Object | None, ...]:
     return parse_objects(output, len(revisions))
 
 
+def tree_at(git: Git, commit: str) -> str:
+    """The tree of `commit`, which has to be there."""
+    return git.run("rev-parse", "--verify", "--end-of-options", f"{commit}^{{tree}}").text
+
+
 def tree_of(commit: Object) -> str:
     """The tree that a commit object names in its first line."""
     return commit.data[: commit.data.index(b"\n")].decode().removeprefix("tree ")

@@ -1,17 +1,25 @@
-"""A log file of bounded size for a command of unbounded output, without the secrets that it printed."""
+"""A log file of bounded size for a command of unbounded output, without the secrets that it printed, and its end."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Self
 
-from conductor_git.errors import StateUnwritable
-from conductor_git.masking import REACH, mask_bytes, seam
+from conductor_git import durable
+from conductor_git.environment import inherited
+from conductor_git.errors import StateUnwritable, UnsafePath
+from conductor_git.masking import REACH, mask, mask_bytes, seam, secret_values
 
 _HELD: Final = 256
 """So many bytes of a line wait for those that follow: the beginning of a known key is told by fewer."""
+_ESCAPES: Final = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]|\x9b[0-?]*[ -/]*[@-~]"
+)
+"""Control sequences of a terminal (ECMA-48): CSI, then OSC and its like up to their end, then the short ones."""
+_OVERWRITTEN: Final = re.compile(r"[^\n]*\r(?=[^\n])")
 
 
 def open_log(path: Path, flags: int) -> int:
@@ -113,3 +121,25 @@ class OutputLog:
                 left = left[os.write(self._fd, left) :]
         except OSError as failure:
             raise unwritable(self._path, failure) from failure
+
+
+def log_end(path: Path, limit: int = 4000) -> str:
+    """The last `limit` bytes of a log as plain text, from the start of a line where one begins in them; no secret.
+
+    Empty where nothing can be read, and where `path` is anything but a plain file.
+    """
+    try:
+        with os.fdopen(durable.open_regular(path, os.O_RDONLY), "rb") as file:
+            start = max(0, file.seek(0, os.SEEK_END) - limit)
+            file.seek(start)
+            text = file.read(limit).decode("utf-8", "replace")
+    except (OSError, UnsafePath):
+        return ""
+    whole_lines = text.partition("\n")[2] if start else text
+    return mask(plain(whole_lines or text), secret_values(inherited()))
+
+
+def plain(text: str) -> str:
+    """`text` as a terminal would show it in the end, without what it would obey."""
+    shown = _OVERWRITTEN.sub("", _ESCAPES.sub("", text).replace("\r\n", "\n"))
+    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in shown)

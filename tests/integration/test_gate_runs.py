@@ -11,8 +11,8 @@ import pytest
 
 from conductor_git.errors import StateUnwritable
 from conductor_git.landing import gates as judging
-from conductor_git.landing.gates import log_end
 from conductor_git.landing.lease import lease
+from conductor_git.outputlog import log_end
 from conductor_git.processtable import carrying, members
 from tests import kit
 from tests.integration.gating import Bench, bench, committed

@@ -175,6 +175,31 @@ def test_logs_that_a_record_names_stay_and_others_go(repository: Path) -> None:
     assert {path.name for path in folder.iterdir()} == named
 
 
+def test_logs_of_a_join_that_a_record_names_stay(repository: Path, tmp_path: Path) -> None:
+    tasks.commit(
+        repository, {".conductor.yaml": "push: origin\ngates:\n  - {name: look, run: test -f src/prices.py}\n"}
+    )
+    kit.git(repository, "clone", "--quiet", "--bare", str(repository), str(tmp_path / "remote.git"))
+    kit.git(repository, "clone", "--quiet", str(tmp_path / "remote.git"), str(tmp_path / "colleague"))
+    kit.git(repository, "remote", "add", "origin", str(tmp_path / "remote.git"))
+    assert kit.conductor("config", "trust", "--yes", cwd=repository).code == 0
+    tasks.commit(tmp_path / "colleague", {"theirs.txt": "theirs\n"})
+    kit.git(tmp_path / "colleague", "push", "--quiet", "origin", "main")
+    tasks.approved(repository, "prices", {"src/new.py": "NEW = 1\n"})
+    tasks.landed(tasks.merge(repository, "prices"))
+    joined = tasks.record(repository, "prices").join
+    assert joined is not None
+    folder = Layout(repository / ".git").state_dir / "landings"
+    named = {path.name for path in folder.iterdir()}
+    (folder / ("0" * 40)).mkdir()
+
+    after_a_second(repository, lambda found: bool(found["leftovers"]))
+    done = gc(repository, "--keep", "1s")
+
+    assert [one["name"] for one in done["leftovers"]] == ["0" * 40]
+    assert joined.landing_id in named == {path.name for path in folder.iterdir()}
+
+
 def test_the_quarantine_is_emptied_after_the_retention(landed: Path) -> None:
     quarantine = Layout(landed / ".git").quarantine
     tasks.write(quarantine, {"MESSAGE-BUS.md.0.1.torn": "torn\n"})

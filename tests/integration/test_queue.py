@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from conductor_git.layout import Layout
+from conductor_git.names import parse_task_id
 from tests import kit
 from tests.integration import queued
 from tests.kit import tasks
@@ -23,6 +29,23 @@ def the_queue(repository: Path, target: str = "main") -> dict[str, Any]:
     assert done.code == 0, done
     (found,) = [queue for queue in done.document["queues"] if queue["target"] == target]
     return dict(found)
+
+
+@contextmanager
+def another_command_on(repository: Path, task_id: str) -> Generator[None]:
+    """Another process that is in the middle of an operation on the task."""
+    program = (
+        "import sys; from pathlib import Path; from conductor_git import journal; from conductor_git.layout import *\n"
+        "with journal.operation(Layout(Path(sys.argv[1])), sys.argv[2], 'done'): print('held', flush=True); input()"
+    )
+    command = [sys.executable, "-c", program, str(repository / ".git"), task_id]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"held\n"
+        try:
+            yield
+        finally:
+            child.communicate(b"\n")
 
 
 def test_an_empty_queue_is_no_failure_and_changes_nothing(repository: Path) -> None:
@@ -142,6 +165,52 @@ def test_a_superseded_task_goes_back_to_review_and_the_rest_lands(repository: Pa
     assert queued.outcomes(done) == {"moved": "SUPERSEDED", "other": "LANDED"}
     assert tasks.record(repository, "moved").state == "IN_REVIEW"
     assert not (repository / "src/unseen.py").exists()
+
+
+@pytest.mark.parametrize("which", ["all", "one"])
+def test_a_supersede_that_the_bus_did_not_hear_of_stays_in_the_journal_and_is_told_by_the_next_command(
+    repository: Path, which: str
+) -> None:
+    place = tasks.approved(repository, "moved", new_file("moved"))
+    tasks.approved(repository, "other", new_file("other"))
+    head = tasks.commit(place, new_file("unseen"))
+    bus = repository / ".git" / "conductor" / "MESSAGE-BUS.md"
+    kept = bus.rename(bus.with_name("kept"))
+    bus.mkdir()
+
+    done = queued.process(repository) if which == "all" else tasks.merge(repository, "moved")
+
+    tasks.refused(done, "STATE_UNWRITABLE", 1)
+    assert tasks.record(repository, "moved").state == "IN_REVIEW"
+    assert Layout(repository / ".git").intent(parse_task_id("moved")).exists()
+    bus.rmdir()
+    kept.rename(bus)
+    assert kit.conductor("status", cwd=repository).code == 0
+    (*_, told) = tasks.told(repository, "STATE", "moved")
+    assert told.startswith(f"moved: APPROVED → IN_REVIEW (supersede by coordinator) at {head[:10]}\n")
+    queued.require_quiet(repository)
+    assert queued.outcomes(queued.process(repository)) == {"other": "LANDED"}
+
+
+def test_a_task_that_another_command_is_at_work_on_keeps_none_of_the_others(repository: Path) -> None:
+    for name in ("first", "busy", "last"):
+        tasks.approved(repository, name, new_file(name))
+    tasks.approved(repository, "on-top", new_file("on-top"), needs=("busy",))
+
+    with another_command_on(repository, "busy"):
+        done = queued.process(repository, "--wait", "0.2")
+
+    assert done.code == 17
+    assert queued.outcomes(done) == {
+        "busy": "LOCK_TIMEOUT",
+        "first": "LANDED",
+        "last": "LANDED",
+        "on-top": "NEEDS_UNMET",
+    }
+    assert tasks.record(repository, "busy").state == "APPROVED"
+    queued.require_told_once(repository, ["first", "last"])
+    queued.require_quiet(repository)
+    assert queued.outcomes(queued.process(repository)) == {"busy": "LANDED", "on-top": "LANDED"}
 
 
 def test_every_target_has_a_queue_of_its_own(repository: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from conductor_git.run import Attempt
 from tests import kit
-from tests.integration import agents
+from tests.integration import agents, prompts
 from tests.integration.agents import launch
 from tests.kit import tasks
 
@@ -35,6 +35,10 @@ def ask(repository: Path, *words: str) -> None:
 def prompt_of(repository: Path, attempt: Attempt) -> str:
     folder = repository / ".git" / "conductor" / "tasks" / "prices" / "attempts" / attempt.run_id
     return (folder / "prompt.md").read_text("utf-8")
+
+
+def said_by_reviewers(prompt: str) -> str:
+    return prompts.section(prompt, "What reviewers said of ")
 
 
 def again(repository: Path) -> Attempt:
@@ -118,8 +122,10 @@ def test_the_first_attempt_is_asked_what_was_asked_to_the_byte(repository: Path)
     attempt = launch(repository, "cat", "-m", ASKED)
     agents.ended(repository)
 
-    assert prompt_of(repository, attempt) == ASKED
-    assert kit.conductor("log", "prices", cwd=repository).out == ASKED
+    prompt = prompt_of(repository, attempt)
+    assert prompt.startswith(f"{ASKED}\n## Who you are\n")
+    assert said_by_reviewers(prompt) == ""
+    assert kit.conductor("log", "prices", cwd=repository).out == prompt
 
 
 def test_the_next_attempt_reads_what_reviewers_said_of_what_was_handed_in(repository: Path) -> None:
@@ -146,10 +152,10 @@ def test_what_was_answered_by_a_newer_commit_is_not_said_again(repository: Path)
     again(repository)
     ask(repository, "-m", "the second")
 
-    prompt = prompt_of(repository, again(repository))
+    told = said_by_reviewers(prompt_of(repository, again(repository)))
 
-    assert "the second" in prompt
-    assert "the first" not in prompt
+    assert "the second" in told
+    assert "the first" not in told
 
 
 def test_the_next_attempt_reads_why_the_landing_bounced_after_what_reviewers_said(repository: Path) -> None:
@@ -165,12 +171,26 @@ def test_the_next_attempt_reads_why_the_landing_bounced_after_what_reviewers_sai
     assert "src/prices.py" in prompt[prompt.index("Why it did not land") :]
 
 
+def test_the_next_attempt_reads_why_the_landing_was_taken_back(repository: Path) -> None:
+    launch(repository, HAND_IN, "-m", ASKED)
+    agents.ended(repository)
+    kit.conductor("approve", "prices", "--as", "ada", cwd=repository)
+    tasks.landed(tasks.merge(repository, "prices"))
+    for words in (("undo", "prices", "-m", "pears rot"), ("retry", "prices")):
+        done = kit.conductor(*words, cwd=repository)
+        assert done.code == 0, done
+
+    prompt = prompt_of(repository, agents.ended(repository))
+
+    assert "## Why its landing was taken back\n\npears rot\n" in prompt
+
+
 def test_a_long_review_is_cut_and_says_where_the_rest_is(repository: Path) -> None:
     launch(repository, HAND_IN, "-m", ASKED)
     agents.ended(repository)
     ask(repository, "-m", "why? " * 20_000)
 
-    prompt = prompt_of(repository, again(repository))
+    told = said_by_reviewers(prompt_of(repository, again(repository)))
 
-    assert len(prompt) < 20_000
-    assert "conductor-git ctx --json" in prompt
+    assert 16_000 < len(told) < 17_000
+    assert told.endswith("and more of review 1: conductor-git ctx --json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests import kit
 from tests.kit import tasks
+from tests.kit.interposed import KILL_CALLER, happened, interpose
 
 PRICES = "PRICES = {\n    'apple': 3,\n    'pear': 4,\n}\n"
 DEAR = PRICES.replace("3", "30")
@@ -131,6 +133,37 @@ def test_an_undo_that_a_dirty_file_blocks_moves_nothing_and_goes_through_once_th
     assert kit.snapshot(repository) == snapshot
     (repository / "src/prices.py").write_text(DEAR)
     assert undo(repository, "prices").code == 0
+
+
+def test_an_undo_that_was_killed_before_the_target_moved_leaves_no_reason_behind(
+    repository: Path, tmp_path: Path
+) -> None:
+    landed(repository, "prices", {"src/prices.py": DEAR})
+    before = tasks.record(repository, "prices")
+    env = interpose(tmp_path / "bin", "update-ref", before=f"{KILL_CALLER}; exit 1")
+
+    done = kit.conductor("undo", "prices", "-m", "too dear", cwd=repository, env=env)
+    assert (done.code, happened(tmp_path / "bin")) == (-signal.SIGKILL, True)
+    under_way = tasks.record(repository, "prices")
+    assert kit.conductor("status", cwd=repository).code == 0
+
+    after = tasks.record(repository, "prices")
+    assert (under_way.reason, under_way.undo is not None) == ("too dear", True)
+    assert (after.state, after.undo, after.reason) == (before.state, None, None)
+    assert undo(repository, "prices").code == 0
+    assert "too dear" not in (tasks.record(repository, "prices").reason or "")
+
+
+def test_the_history_says_why_a_landing_was_taken_back(repository: Path) -> None:
+    for name, options in {"prices": ("-m", "too dear"), "more": ()}.items():
+        landed(repository, name, {f"src/{name}.py": "NEW = 1\n"})
+        assert undo(repository, name, *options).code == 0
+    run = tasks.record(repository, "more")
+
+    assert tasks.record(repository, "prices").history[-1].note == "too dear"
+    assert run.undo is not None
+    assert run.history[-1].note == run.reason == f"its landing was undone by {str(run.undo.merge_commit)[:10]}"
+    assert "too dear" in tasks.told(repository, "STATE", "prices")[-1]
 
 
 def test_only_what_has_landed_and_brought_something_can_be_undone(repository: Path) -> None:

@@ -12,12 +12,13 @@ import typer
 from conductor_git.cli.documents import task_document
 from conductor_git.cli.here import here
 from conductor_git.cli.options import Json, panel
-from conductor_git.cli.output import age, answer, columns, counted, document, narrate, say, within
+from conductor_git.cli.output import answer, columns, document, narrate, say, within
 from conductor_git.errors import BadInput
 from conductor_git.names import parse_task_id, readable, short
 from conductor_git.record import format_time
 from conductor_git.run import State, utcnow
 from conductor_git.salvage.kept import quoted
+from conductor_git.wording import age, counted
 from conductor_git.workflow.gc import KINDS, Collected, collect
 from conductor_git.workflow.gc import Plan as GcPlan
 from conductor_git.workflow.gc import plan as plan_gc

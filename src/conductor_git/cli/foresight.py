@@ -9,9 +9,10 @@ import typer
 
 from conductor_git.cli.here import here
 from conductor_git.cli.options import Json, panel
-from conductor_git.cli.output import coloured, columns, counted, document, narrate, printable, within
+from conductor_git.cli.output import coloured, columns, document, narrate, printable, within
 from conductor_git.foresight.foresee import Met
 from conductor_git.names import TaskId, parse_task_id
+from conductor_git.wording import counted
 from conductor_git.workflow.conflicts import Prospect
 from conductor_git.workflow.foretell import foretell
 

@@ -9,7 +9,8 @@ import typer
 
 from conductor_git.cli.here import here, onlooker
 from conductor_git.cli.options import Json
-from conductor_git.cli.output import answer, columns, counted, document, narrate, say
+from conductor_git.cli.output import answer, columns, document, narrate, say
+from conductor_git.wording import counted
 
 if TYPE_CHECKING:
     from conductor_git.workflow.hooks import Status

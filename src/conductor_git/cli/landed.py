@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from conductor_git.cli.documents import task_document
-from conductor_git.cli.output import age, answer, columns, counted, document, narrate, say, took, within
+from conductor_git.cli.output import answer, columns, document, narrate, say, took, within
 from conductor_git.errors import ConductorError, PushRejected
 from conductor_git.landing.order import Queue, Waiting, approved_at
 from conductor_git.layout import CONFIG_NAME
 from conductor_git.names import TaskId, short
 from conductor_git.record import format_time
 from conductor_git.run import GateResult, Outcome, Run, utcnow
+from conductor_git.wording import age, counted, several
 from conductor_git.workflow.landing.cleanup import Fate
 from conductor_git.workflow.landing.wish import Landed, Refused, Result
 from conductor_git.workflow.queue import Processed
@@ -28,17 +29,12 @@ def waiting(ahead: str, count: int) -> None:
 
 def gate(result: GateResult, tasks: Sequence[TaskId]) -> None:
     """Says how a gate ended, and where several landings were judged at once, of which."""
-    together = f" on {_several(tasks)}" if len(tasks) > 1 else ""
+    together = f" on {several(tasks, _NAMED)}" if len(tasks) > 1 else ""
     narrate("✓" if result.passed else "✗", f"gate {result.name}{together} ({took(result.seconds)})")
 
 
 def config(run: Run) -> None:
     narrate("○", f"{run.task_id} changes {CONFIG_NAME}: its gates count from the landing after this one on")
-
-
-def _several(tasks: Sequence[TaskId]) -> str:
-    named, more = ", ".join(tasks[:_NAMED]), len(tasks) - _NAMED
-    return f"{named} and {more} more" if more > 0 else named
 
 
 def tell_one(done: Landed, dry_run: bool, as_json: bool) -> None:

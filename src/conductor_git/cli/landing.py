@@ -10,10 +10,11 @@ from conductor_git.cli import landed
 from conductor_git.cli.documents import task_document
 from conductor_git.cli.here import here
 from conductor_git.cli.options import Json, Task, Why, panel
-from conductor_git.cli.output import answer, counted, document, narrate, say
+from conductor_git.cli.output import answer, document, narrate, say
 from conductor_git.errors import BadInput
 from conductor_git.names import parse_task_id, short
 from conductor_git.run import Strategy, utcnow
+from conductor_git.wording import counted
 from conductor_git.workflow.landing.wish import Listener, Wish
 
 app = typer.Typer()

@@ -120,23 +120,9 @@ def page(text: str) -> None:
     pydoc.pager(text)
 
 
-def age(seconds: float) -> str:
-    """A length of time in its largest unit, as `3m`; never negative, whatever two clocks say."""
-    whole = max(0, int(seconds))
-    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
-        if whole >= length:
-            return f"{whole // length}{unit}"
-    return f"{whole}s"
-
-
 def took(seconds: float) -> str:
     """How long something took, for people."""
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 file`, `2 files`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def plain(values: Mapping[str, str | None]) -> str:

@@ -9,7 +9,8 @@ import typer
 
 from conductor_git.cli.here import onlooker
 from conductor_git.cli.options import Json
-from conductor_git.cli.output import columns, counted, document, narrate, say, within
+from conductor_git.cli.output import columns, document, narrate, say, within
+from conductor_git.wording import counted
 
 app = typer.Typer(no_args_is_help=True, help="The config, and trust in its commands: check, schema, trust.")
 

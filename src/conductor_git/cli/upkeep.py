@@ -11,9 +11,10 @@ from conductor_git.bus import current
 from conductor_git.bus.address import Address, open_bus, parse_address
 from conductor_git.bus.halt import moved_to
 from conductor_git.cli import posting
-from conductor_git.cli.output import answer, counted, document, narrate, say
+from conductor_git.cli.output import answer, document, narrate, say
 from conductor_git.errors import BusDamaged, ConductorError, NotFound
 from conductor_git.layout import BUS_NAMES
+from conductor_git.wording import counted
 
 if TYPE_CHECKING:
     from conductor_git.bus.base import Bus, Report

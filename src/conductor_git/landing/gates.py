@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,12 +12,13 @@ from typing import TYPE_CHECKING, Final
 from conductor_git import durable, process
 from conductor_git.environment import inherited as process_environment
 from conductor_git.environment import without_git
-from conductor_git.errors import LockTimeout, StateUnwritable, UnsafePath
+from conductor_git.errors import LockTimeout, StateUnwritable
 from conductor_git.gitcmd import Git
+from conductor_git.history import tree_at
 from conductor_git.landing.gatetree import GateTree, discard, guarded, make_room
 from conductor_git.landing.lease import lease
 from conductor_git.layout import Layout
-from conductor_git.masking import mask, secret_values
+from conductor_git.masking import secret_values
 from conductor_git.names import CommitId, TaskId
 from conductor_git.run import GateResult
 
@@ -26,12 +26,6 @@ if TYPE_CHECKING:  # pydantic costs more than the commands that come through her
     from conductor_git.config.model import Gate
 
 TREE_VARIABLE: Final = "CONDUCTOR_GATE_TREE"
-
-_ESCAPES: Final = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]|\x9b[0-?]*[ -/]*[@-~]"
-)
-"""Control sequences of a terminal (ECMA-48): CSI, then OSC and its like up to their end, then the short ones."""
-_OVERWRITTEN: Final = re.compile(r"[^\n]*\r(?=[^\n])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +69,7 @@ def judge(
     goes on when this returns. After a kill the next call ends what is left of the gates and begins anew. Raises
     `StateUnwritable` where a log or the tree cannot be written: then nothing was judged.
     """
-    hashed = integration.run("rev-parse", "--verify", "--end-of-options", f"{case.commit}^{{tree}}").text
+    hashed = tree_at(integration, case.commit)
     if not gates:
         return Judged(case.commit, hashed, ())
     place = GateTree(integration, layout, case.target)
@@ -151,23 +145,3 @@ def settle(layout: Layout, target: str) -> None:
 def end_orphans(tree: Path) -> None:
     """End what a killed landing left running in its gates' tree: no other process ever carries that path."""
     process.end_carrying(TREE_VARIABLE, str(tree))
-
-
-def log_end(log: Path, limit: int = 4000) -> str:
-    """The last `limit` bytes of a gate's log as plain text, from the start of a line where one begins in them."""
-    try:
-        descriptor = durable.open_regular(log, os.O_RDONLY)
-    except (FileNotFoundError, UnsafePath):
-        return ""
-    with os.fdopen(descriptor, "rb") as file:
-        start = max(0, file.seek(0, os.SEEK_END) - limit)
-        file.seek(start)
-        text = file.read(limit).decode("utf-8", "replace")
-    whole_lines = text.partition("\n")[2] if start else text
-    return mask(_plain(whole_lines or text), secret_values(process_environment()))
-
-
-def _plain(text: str) -> str:
-    """`text` as a terminal would show it in the end, without what it would obey."""
-    shown = _OVERWRITTEN.sub("", _ESCAPES.sub("", text).replace("\r\n", "\n"))
-    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in shown)

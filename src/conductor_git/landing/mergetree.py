@@ -9,7 +9,7 @@ from typing import Final
 
 from conductor_git.errors import Conflict, GitFailed, OwnFiles, UnsafePath
 from conductor_git.gitcmd import Git, GitDone, failed
-from conductor_git.history import is_contained
+from conductor_git.history import is_contained, tree_at
 from conductor_git.landing.change import Change, changes, is_git_dir
 from conductor_git.layout import OWN_FILES
 from conductor_git.names import CommitId
@@ -139,14 +139,10 @@ def _rebased(git: Git, plan: Plan) -> CommitId:
 
 def _picked_tree(git: Git, tree: str, commit: CommitId) -> str:
     parent = CommitId(git.run("rev-parse", "--verify", f"{commit}^").text)
-    base = commit_tree(git, _tree_of(git, parent), [], "base")
+    base = commit_tree(git, tree_at(git, parent), [], "base")
     ours = commit_tree(git, tree, [base], "ours")
-    theirs = commit_tree(git, _tree_of(git, commit), [base], "theirs")
+    theirs = commit_tree(git, tree_at(git, commit), [base], "theirs")
     return merged_tree(git, ours, theirs)
-
-
-def _tree_of(git: Git, commit: CommitId) -> str:
-    return git.run("rev-parse", "--verify", f"{commit}^{{tree}}").text
 
 
 def commit_tree(

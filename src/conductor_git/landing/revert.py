@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from conductor_git.gitcmd import Git
+from conductor_git.history import tree_at
 from conductor_git.landing.change import changes
 from conductor_git.landing.mergetree import Merged, commit_tree, merged_tree
 from conductor_git.names import CommitId
@@ -29,11 +30,11 @@ def revert(git: Git, plan: Revert) -> Merged:
     A three-way merge with the landed commit as the base, so that everything that landed since stays; what touched the
     same lines since is a `Conflict`. Writes objects only.
     """
-    base = commit_tree(git, tree(git, plan.landed), [], "base")
-    ours = commit_tree(git, tree(git, plan.target), [base], "ours")
-    theirs = commit_tree(git, tree(git, plan.landed_on), [base], "theirs")
+    base = commit_tree(git, tree_at(git, plan.landed), [], "base")
+    ours = commit_tree(git, tree_at(git, plan.target), [base], "ours")
+    theirs = commit_tree(git, tree_at(git, plan.landed_on), [base], "theirs")
     merged = merged_tree(git, ours, theirs)
-    if merged == tree(git, plan.target):
+    if merged == tree_at(git, plan.target):
         return Merged(plan.target, ())
     commit = commit_tree(git, merged, [plan.target], _text(plan.message, plan.trailers), signs=plan.signs)
     return Merged(commit, changes(git, plan.target, commit))
@@ -45,12 +46,7 @@ def reapplied(git: Git, undone: CommitId, message: str, trailers: Sequence[str],
     Work goes on from here: the commits that had landed are in the history of the target, and merging them once more
     would bring nothing.
     """
-    return commit_tree(git, tree(git, CommitId(f"{undone}^")), [undone], _text(message, trailers), signs=signs)
-
-
-def tree(git: Git, commit: str) -> str:
-    """The tree of `commit`."""
-    return git.run("rev-parse", "--verify", f"{commit}^{{tree}}").text
+    return commit_tree(git, tree_at(git, f"{undone}^"), [undone], _text(message, trailers), signs=signs)
 
 
 def _text(message: str, trailers: Sequence[str]) -> str:

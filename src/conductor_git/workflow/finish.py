@@ -16,6 +16,7 @@ from conductor_git.names import CommitId, TaskId
 from conductor_git.project import Project
 from conductor_git.run import TRANSITIONS, Event, Run, State, advance
 from conductor_git.transition import move, require_generation
+from conductor_git.wording import counted
 from conductor_git.workflow.reviewing.reviewer import require_work
 
 
@@ -99,7 +100,7 @@ def _clean_tip(project: Project, run: Run, by: Actor, wip: bool) -> CommitId:
 def _dirty(run: Run, files: tuple[str, ...]) -> DirtyWorktree:
     listed = ", ".join(files[:5]) + (", …" if len(files) > 5 else "")
     return DirtyWorktree(
-        f"{run.worktree} has {len(files)} uncommitted file{'s' if len(files) != 1 else ''}: {listed}",
+        f"{run.worktree} has {counted(len(files), 'uncommitted file')}: {listed}",
         hint=f"conductor-git done {run.task_id} --wip",
         task_id=run.task_id,
         files=list(files),

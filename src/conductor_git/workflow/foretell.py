@@ -12,10 +12,10 @@ from conductor_git.message import Message
 from conductor_git.names import readable
 from conductor_git.project import Project
 from conductor_git.transition import message_of
+from conductor_git.wording import several
 from conductor_git.workflow.conflicts import Prospect, prospect
 
 _MOST_FILES: Final = 50
-_NAMED: Final = 5
 
 
 def foretell(project: Project) -> Prospect:
@@ -47,9 +47,13 @@ def _keys(found: Prospect) -> dict[Key, Met]:
 
 def _message(found: Prospect, met: Met) -> Message:
     """Addressed to the one that would come second: it is the one to do something about it."""
-    files = [readable(file) for file in met.files[:_MOST_FILES]]
-    meta = {"event": "collision", "files": json.dumps(files, ensure_ascii=False), "kind": ", ".join(met.kinds)}
-    where = f"in {', '.join(files[:_NAMED])}" + (f" and {more} more" if (more := len(met.files) - _NAMED) > 0 else "")
+    files = [readable(file) for file in met.files]
+    meta = {
+        "event": "collision",
+        "files": json.dumps(files[:_MOST_FILES], ensure_ascii=False),
+        "kind": ", ".join(met.kinds),
+    }
+    where = f"in {several(files)}"
     if not met.second:
         run = found.runs[met.first]
         body = f"{run.task_id}: would conflict with its target {run.target} {where}"

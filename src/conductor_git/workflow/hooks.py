@@ -18,12 +18,12 @@ from shlex import quote
 from typing import Final
 
 from conductor_git import configguard, durable, fence
-from conductor_git.errors import BadRecord, HookChanged, TooLarge, UnsafePath
+from conductor_git.errors import HookChanged, TooLarge, UnsafePath
 from conductor_git.gitdir import git_dir_at
 from conductor_git.project import Project
-from conductor_git.run import Run
 from conductor_git.runner.environment import original_hooks, remotes
 from conductor_git.workflow import includes
+from conductor_git.workflow.looking.sift import live
 
 _SETTINGS: Final = "gitconfig"
 _PROJECT_HOOKS: Final = "project-hooks"
@@ -233,12 +233,6 @@ def _let_the_guard_know(project: Project, values: list[str]) -> None:
 # --- what there is besides
 
 
-def _live(project: Project) -> Iterator[Run]:
-    for run in project.runs.scan():
-        if not isinstance(run, BadRecord) and not run.state.is_final:
-            yield run
-
-
 def _chained(project: Project, theirs: Path, name: str) -> str | None:
     path = project.repository / theirs / name
     return str(theirs / name) if path.is_file() and os.access(path, os.X_OK) else None
@@ -248,7 +242,7 @@ def _unresolved(project: Project, theirs: Path) -> Iterator[Path]:
     """Where the project's hooks lead nowhere; a repository that sets no core.hooksPath need not have any."""
     if theirs == project.layout.common_dir / "hooks":
         return
-    places = [project.repository, *(Path(run.worktree) for run in _live(project))]
+    places = [project.repository, *(Path(run.worktree) for run in live(project))]
     for path in dict.fromkeys(place / theirs for place in places if place.is_dir()):
         if not path.is_dir():
             yield path
@@ -257,7 +251,7 @@ def _unresolved(project: Project, theirs: Path) -> Iterator[Path]:
 def _hidden(project: Project) -> Iterator[Path]:
     if _section(project) is not Standing.INSTALLED:
         return
-    for run in _live(project):
+    for run in live(project):
         git_dir = git_dir_at(Path(run.worktree))
         if git_dir is not None and _hooks_in(project, git_dir.path) != project.layout.installed_hooks.resolve():
             yield Path(run.worktree)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -42,26 +41,13 @@ def land(
     queue = project.layout.landing_queue(first.target)
     with (
         lease(queue, task_id, seconds=wish.wait_seconds, waiting=listener.waiting) as held,
-        locked(project.holding(held), [task_id], seconds=wish.wait_seconds) as holding,
+        journal.operation(project.layout, task_id, "merge", seconds=wish.wait_seconds) as lock,
     ):
-        (result,) = Batch(Terms(holding, by, at, wish, listener), first.target).land([task_id])
+        terms = Terms(project.holding(held, lock), by, at, wish, listener)
+        (result,) = Batch(terms, first.target).land([task_id])
     if isinstance(result, Refused):
         raise result.error
     return result
-
-
-@contextmanager
-def locked(project: Project, task_ids: Sequence[TaskId], *, seconds: float) -> Iterator[Project]:
-    """Hold the locks of `task_ids`, each with an intent to land, and hand them on to the git children of the project.
-
-    Always taken in the same order. Whoever else takes several of them holds the lease of their target.
-    """
-    with ExitStack() as stack:
-        held = [
-            stack.enter_context(journal.operation(project.layout, task_id, "merge", seconds=seconds))
-            for task_id in sorted(task_ids)
-        ]
-        yield project.holding(*held)
 
 
 def _landed_before(project: Project, run: Run, wish: Wish, now: datetime) -> Landed:

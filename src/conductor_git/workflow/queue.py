@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from conductor_git import journal
 from conductor_git.actor import Actor
-from conductor_git.errors import BadRecord, IllegalTransition, LockTimeout
+from conductor_git.errors import LockTimeout
 from conductor_git.history import tip_of
-from conductor_git.landing import order
 from conductor_git.landing.lease import lease
 from conductor_git.landing.order import Queue, Waiting
 from conductor_git.names import TaskId
 from conductor_git.project import Project
-from conductor_git.run import Run, next_command
+from conductor_git.run import Run, illegal
 from conductor_git.settings import target_config
 from conductor_git.transition import note
-from conductor_git.workflow.land import locked
 from conductor_git.workflow.landing.batch import Batch
 from conductor_git.workflow.landing.wish import Listener, Refused, Result, Terms, Wish
+from conductor_git.workflow.looking.queues import queues as queues_among
+from conductor_git.workflow.looking.sift import live
 
 _LOCK_SECONDS = 10.0
 _DEFAULT_BATCH = 8
@@ -36,13 +37,7 @@ class Processed:
 
 def queues(project: Project, target: str | None = None) -> dict[str, Queue]:
     """The queue of each target that approved tasks are to land on, or of `target` alone."""
-    runs = _runs(project)
-    wanted = order.targets(runs) if target is None else (target,)
-    return {name: order.queue(runs, name) for name in wanted}
-
-
-def _runs(project: Project) -> list[Run]:
-    return [run for run in project.runs.scan() if not isinstance(run, BadRecord)]
+    return queues_among(project, live(project), target)
 
 
 def process(
@@ -51,10 +46,12 @@ def process(
     by: Actor,
     at: Callable[[], datetime],
     target: str | None = None,
+    plan: str | None = None,
     wish: Wish | None = None,
     listener: Listener | None = None,
 ) -> Processed:
-    """Land what is approved, target by target, in batches of `queue.batch` (config of the target).
+    """Land what is approved, target by target, in batches of `queue.batch` (config of the target); of `plan` alone
+    where one is given.
 
     One that cannot land is a result that says why, and the rest goes on. Each is tried once; what is approved meanwhile
     is taken along. It can be killed at any moment, and called again.
@@ -65,27 +62,49 @@ def process(
     for name in queues(project, target):
         queue = project.layout.landing_queue(name)
         with lease(queue, "queue", seconds=terms.wish.wait_seconds, waiting=terms.listener.waiting) as held:
-            results += _processed(terms.holding(held), name)
+            results += _processed(terms.holding(held), name, plan)
         waiting += queues(project, name)[name].waiting
     return Processed(tuple(results), tuple(waiting))
 
 
-def _processed(terms: Terms, target: str) -> list[Result]:
+def _processed(terms: Terms, target: str, plan: str | None) -> list[Result]:
     project = terms.project
     results: list[Result] = []
     tried: set[TaskId] = set()
-    while batch := _next(project, target, tried):
+    while batch := _next(project, target, plan, tried):
         tried.update(batch)
-        try:
-            with locked(project, batch, seconds=_LOCK_SECONDS) as holding:
-                results += Batch(replace(terms, project=holding), target).land(batch)
-        except LockTimeout as busy:
-            results += [_busy(terms, task_id, busy) for task_id in batch]
+        with _locked(project, batch, seconds=min(_LOCK_SECONDS, terms.wish.wait_seconds)) as (holding, busy):
+            results += [_busy(terms, task_id, timeout) for task_id, timeout in busy.items()]
+            free = [task_id for task_id in batch if task_id not in busy]
+            results += Batch(replace(terms, project=holding), target).land(free)
     return results
 
 
-def _next(project: Project, target: str, tried: set[TaskId]) -> list[TaskId]:
-    ready = [run.task_id for run in queues(project, target)[target].ready if run.task_id not in tried]
+@contextmanager
+def _locked(
+    project: Project, task_ids: Sequence[TaskId], *, seconds: float
+) -> Iterator[tuple[Project, dict[TaskId, LockTimeout]]]:
+    """Hold the locks of `task_ids`, each with an intent to land, and hand them on to the git children of the project.
+
+    Those that another command keeps for longer than `seconds` are left out, with the error of each; after the first of
+    them nobody is waited for any more. Always taken in the same order; whoever else takes several of them holds the
+    lease of their target.
+    """
+    busy: dict[TaskId, LockTimeout] = {}
+    held: list[int] = []
+    with ExitStack() as stack:
+        for task_id in sorted(task_ids):
+            wait = 0 if busy else seconds
+            try:
+                held.append(stack.enter_context(journal.operation(project.layout, task_id, "merge", seconds=wait)))
+            except LockTimeout as timeout:
+                busy[task_id] = timeout
+        yield project.holding(*held), busy
+
+
+def _next(project: Project, target: str, plan: str | None, tried: set[TaskId]) -> list[TaskId]:
+    wanted = [run for run in queues(project, target)[target].ready if plan is None or run.plan == plan]
+    ready = [run.task_id for run in wanted if run.task_id not in tried]
     return ready[: _batch_size(project, target)] if ready else []
 
 
@@ -105,11 +124,5 @@ def prioritise(project: Project, task_id: TaskId, priority: int, *, at: datetime
     with journal.operation(project.layout, task_id, "queue"):
         run = project.runs.get(task_id)
         if run.state.is_final:
-            raise IllegalTransition(
-                f"{task_id} is {run.state}, and nothing of it waits for its turn",
-                hint=next_command(run),
-                task_id=task_id,
-                state=str(run.state),
-                event="queue",
-            )
+            raise illegal(run, "queue", f"{task_id} is {run.state}, and nothing of it waits for its turn")
         return note(project, task_id, lambda now: replace(now, priority=priority), at=at)

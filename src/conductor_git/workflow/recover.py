@@ -94,7 +94,7 @@ def _free_locks(project: Project, run: Run) -> None:
     git_dir = worktree.registered_git_dir(layout, Path(run.worktree))
     if git_dir is not None:
         locks += git_dir.glob("*.lock")
-    for landing in filter(None, (run.landing, run.undo, run.join)):
+    for landing in run.landings:
         there = checkout_in(project, landing)
         if there is not None:
             locks.append(there.git_dir / "HEAD.lock")  # its `index.lock` is ours, and settled with the landing
@@ -102,7 +102,7 @@ def _free_locks(project: Project, run: Run) -> None:
 
 
 def _drop_half_evidence(project: Project, run: Run) -> None:
-    for landing in filter(None, (run.landing, run.undo)):
+    for landing in run.landings:
         durable.drop_temporaries(project.layout.evidence(landing.landing_id))
 
 

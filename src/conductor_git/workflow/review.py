@@ -11,7 +11,7 @@ from typing import Final
 from conductor_git import journal
 from conductor_git.actor import Actor
 from conductor_git.environment import inherited
-from conductor_git.errors import BadInput, IllegalTransition, Superseded
+from conductor_git.errors import BadInput, Superseded
 from conductor_git.history import tip_of
 from conductor_git.masking import mask, secret_values
 from conductor_git.message import Message
@@ -19,7 +19,7 @@ from conductor_git.names import CommitId, TaskId, short
 from conductor_git.project import Project
 from conductor_git.record import BadField, parse_commit
 from conductor_git.review import LineComment, Review, Verdict, approvals, ready, require_bounded
-from conductor_git.run import Event, Run, State, next_command
+from conductor_git.run import Event, Run, State, illegal
 from conductor_git.store.reviews import FileReviews
 from conductor_git.transition import following, message_of, move
 from conductor_git.workflow.reviewing.remarks import require_there
@@ -144,14 +144,7 @@ def complete_reviewer(project: Project, task_id: TaskId, review: Review, at: dat
 
 def _reviewable(project: Project, run: Run, by: Actor, at: datetime, commit: CommitId | None) -> CommitId:
     """The commit in review, which the branch is at and the reviewer means."""
-    if run.state not in (State.IN_REVIEW, State.APPROVED):
-        raise IllegalTransition(
-            f"{run.task_id} is {run.state}: nothing of it is in review",
-            hint=next_command(run),
-            task_id=run.task_id,
-            state=str(run.state),
-            event="review",
-        )
+    require_in_review(run)
     require_at_head(project, run, tip_of(project.git, run.branch_ref), by, at)
     assert run.head_commit is not None  # IN_REVIEW and APPROVED always have one
     if commit is not None and commit != run.head_commit:
@@ -164,6 +157,11 @@ def _require_its_commit(run: Run, reviewer: Run | None) -> None:
         again = f"conductor-git cancel {reviewer.task_id} && conductor-git retry {reviewer.task_id}"
         why = f"{reviewer.task_id} looked at {short(reviewer.base_commit)}, and {short(run.head_commit)} is in review"
         raise _superseded(run, run.head_commit, why, hint=again)
+
+
+def require_in_review(run: Run) -> None:
+    if run.state not in (State.IN_REVIEW, State.APPROVED):
+        raise illegal(run, "review", f"{run.task_id} is {run.state}: nothing of it is in review")
 
 
 def require_at_head(

@@ -10,7 +10,7 @@ from functools import partial
 
 from conductor_git import configguard, journal
 from conductor_git.actor import Actor
-from conductor_git.errors import Blocked, Conflict, IllegalTransition, NothingToUndo
+from conductor_git.errors import Conflict, NothingToUndo
 from conductor_git.landing import evidence
 from conductor_git.landing.gates import Judged
 from conductor_git.landing.lease import lease
@@ -19,12 +19,12 @@ from conductor_git.landing.publish import checkout_of
 from conductor_git.landing.revert import Revert, revert
 from conductor_git.names import CommitId, TaskId, short
 from conductor_git.project import Project
-from conductor_git.run import Landing, Outcome, Phase, Run, State, Strategy, next_command
+from conductor_git.run import Event, Landing, Outcome, Phase, Run, State, Strategy, illegal
 from conductor_git.transition import note
-from conductor_git.workflow.landing.gating import gate_failed, judged
+from conductor_git.workflow.landing.gating import require_green
 from conductor_git.workflow.landing.ground import Ground, ground
 from conductor_git.workflow.landing.joining import push_joined
-from conductor_git.workflow.landing.moved import MOVED_TARGET_TRIES, Move, put
+from conductor_git.workflow.landing.moved import MOVED_TARGET_TRIES, Move, moved_too_often, put
 from conductor_git.workflow.landing.settle import settle
 from conductor_git.workflow.landing.undone import complete_undo
 from conductor_git.workflow.landing.wish import Listener, Terms, Wish
@@ -70,13 +70,7 @@ def undo(
 def require_landed(run: Run) -> None:
     """Only what has landed, and brought something, can be taken back."""
     if run.state is not State.COMPLETED or run.review_of is not None:
-        raise IllegalTransition(
-            f"{run.task_id} is {run.state}; only what has landed can be undone",
-            hint=next_command(run),
-            task_id=run.task_id,
-            state=str(run.state),
-            event="undo",
-        )
+        raise illegal(run, Event.UNDO, f"{run.task_id} is {run.state}; only what has landed can be undone")
     if run.landing is None or run.landing.outcome is not Outcome.LANDED or run.landing.target_before is None:
         raise NothingToUndo(
             f"{run.target} held everything of {run.task_id} before, so its landing brought nothing to take back",
@@ -101,33 +95,30 @@ class _Undoing:
         for _ in range(MOVED_TARGET_TRIES):
             if (undone := self._try(run)) is not None:
                 return undone
-        raise Blocked(
-            f"{run.target} moved {MOVED_TARGET_TRIES} times while {run.task_id} was undone; nothing was moved by us",
-            hint=f"conductor-git undo {run.task_id}",
-            task_id=run.task_id,
-            files=[],
+        raise moved_too_often(
+            run.target, f"{run.task_id} was undone", hint=f"conductor-git undo {run.task_id}", task_id=run.task_id
         )
 
     def _try(self, run: Run) -> Undone | None:
         terms = self.terms
         found = ground(terms.project, run.target)
         merged = self._reverted(run, found)
-        if self.terms.wish.dry_run:
+        if terms.wish.dry_run:
             return Undone(run, merged.commit, merged.paths)
-        verdict = self._judged(run, found, merged.commit) if found.config.gates else None
+        verdict = require_green(terms, found, merged.commit, run)
         undoing = Landing(
             merged.commit,
             Phase.PUBLISH,
             Strategy.MERGE,
             target_before=found.tip,
             merge_commit=merged.commit,
-            gates=verdict.results if verdict else (),
+            gates=verdict.results,
         )
         if not self._put(run, found, merged, undoing, verdict):
             return None
         now = terms.project.runs.get(run.task_id)
-        run = complete_undo(terms.project, now, undoing, by=terms.by, at=terms.at())
-        said = push_joined(self.terms, found.config.push, run) if found.config.push else ""
+        run = complete_undo(terms.project, now, by=terms.by, at=terms.at())
+        said = push_joined(terms, found.config.push, run) if found.config.push else ""
         return Undone(run, merged.commit, merged.paths, said)
 
     def _reverted(self, run: Run, found: Ground) -> Merged:
@@ -139,11 +130,7 @@ class _Undoing:
             landed=run.merge_commit,
             landed_on=run.landing.target_before,
             message=f"Undo {run.task_id}: {run.title}" + (f"\n\n{self.why}" if self.why else ""),
-            trailers=(
-                f"Task-Id: {run.task_id}",
-                f"Undoes: {run.merge_commit}",
-                *(f"Gate: {gate.name} passed" for gate in found.config.gates),
-            ),
+            trailers=(f"Task-Id: {run.task_id}", f"Undoes: {run.merge_commit}", *found.gate_trailers),
             signs=found.entries.signs,
         )
         try:
@@ -165,13 +152,7 @@ class _Undoing:
             )
         return merged
 
-    def _judged(self, run: Run, found: Ground, commit: CommitId) -> Judged:
-        verdict = judged(self.terms, found, commit, [run])
-        if not verdict.passed:
-            raise gate_failed(run, verdict)
-        return verdict
-
-    def _put(self, run: Run, found: Ground, merged: Merged, undoing: Landing, verdict: Judged | None) -> bool:
+    def _put(self, run: Run, found: Ground, merged: Merged, undoing: Landing, verdict: Judged) -> bool:
         layout = self.terms.project.layout
         checkout = checkout_of(self.terms.project.git, layout, found.ref, layout.landing(merged.commit))
         if checkout is not None or found.config.push:
@@ -194,13 +175,13 @@ class _Undoing:
         note(terms.project, run.task_id, lambda now: replace(now, undo=undo, reason=reason), at=terms.at())
 
 
-def _evidence(run: Run, found: Ground, undoing: Landing, verdict: Judged | None, at: datetime) -> evidence.Evidence:
+def _evidence(run: Run, found: Ground, undoing: Landing, verdict: Judged, at: datetime) -> evidence.Evidence:
     return evidence.Evidence(
         landing_id=undoing.landing_id,
         target=found.target,
         target_before=found.tip,
-        tree=verdict.tree if verdict else "",
+        tree=verdict.tree,
         at=at,
-        gates=undoing.gates,
+        gates=verdict.results,
         landings=(evidence.Entry(run.task_id, CommitId(undoing.landing_id), CommitId(undoing.landing_id), ()),),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from conductor_git.errors import Blocked, ConductorError, Conflict, GitKilled
+from conductor_git.errors import Blocked, ConductorError, Conflict, GitKilled, Unfinished
 from conductor_git.landing import bisect
 from conductor_git.landing.gates import Judged
 from conductor_git.names import TaskId
@@ -17,7 +17,7 @@ from conductor_git.run import Landing, Outcome, Phase, Run, State
 from conductor_git.workflow.landing.candidate import Candidate, candidate, missing_needs, needs_unmet
 from conductor_git.workflow.landing.gating import gate_failed, judged, why_red
 from conductor_git.workflow.landing.ground import Ground, ground
-from conductor_git.workflow.landing.moved import MOVED_TARGET_TRIES
+from conductor_git.workflow.landing.moved import MOVED_TARGET_TRIES, moved_too_often
 from conductor_git.workflow.landing.outcome import bounce
 from conductor_git.workflow.landing.published import Publishing, cleaned, tell_config_change
 from conductor_git.workflow.landing.settle import settle
@@ -36,7 +36,8 @@ class Batch:
         """Land `task_ids` in this order as far as they can; one result each.
 
         What goes wrong for one task is its own result and keeps none of the others, except what needs it. A git of
-        ours that was killed, or a record that could not be written, is raised, and recovery goes on from there.
+        ours that was killed, or a record or the message on it that could not be written, is raised, and recovery goes
+        on from there.
         """
         results: dict[TaskId, Result] = {}
         tries = MOVED_TARGET_TRIES
@@ -44,19 +45,15 @@ class Batch:
             decided = self._round(left)
             tries -= 0 if decided else 1
             if not tries:
-                decided = {run.task_id: Refused(run, self._moved_too_often(run)) for run in self._runs(left)}
+                decided = {run.task_id: Refused(run, self._moved_too_often(run.task_id)) for run in self._runs(left)}
             results |= decided
             for result in decided.values():
                 self.terms.listener.result(result)
         return tuple(results[task_id] for task_id in task_ids)
 
-    def _moved_too_often(self, run: Run) -> Blocked:
-        return Blocked(
-            f"{self.target} moved {MOVED_TARGET_TRIES} times while {run.task_id} was landing; nothing was moved by us",
-            hint=f"conductor-git merge {run.task_id}",
-            task_id=run.task_id,
-            files=[],
-        )
+    def _moved_too_often(self, task_id: TaskId) -> Blocked:
+        hint = f"conductor-git merge {task_id}"
+        return moved_too_often(self.target, f"{task_id} was landing", hint=hint, task_id=task_id)
 
     def _runs(self, task_ids: Iterable[TaskId]) -> list[Run]:
         return [self.terms.project.runs.get(task_id) for task_id in task_ids]
@@ -71,12 +68,13 @@ class Batch:
         for run in runs:
             try:
                 candidates.append(self._candidate(run, found, left, results))
-            except GitKilled:
+            except (GitKilled, Unfinished):
                 raise
             except ConductorError as refused:
                 results[run.task_id] = Refused(run, refused)
         built = stack(found, candidates, self.terms.wish.strategy)
-        results |= {one.run.task_id: self._refused(one, found, built) for one in candidates if _is_refused(one, built)}
+        unable = [one for one in candidates if one.run.task_id in built.refused]
+        results |= {one.run.task_id: self._refused(one, found, built) for one in unable}
         if self.terms.wish.dry_run:
             return results | self._looked_at(built, candidates, results)
         publishing = Publishing(self.terms, found)
@@ -149,20 +147,17 @@ class Batch:
         verdicts: dict[int, Judged] = {}
 
         def is_green(count: int) -> bool:
-            verdicts[count] = self._judged(found, layers[:count])
+            runs = [layer.run for layer in layers[:count]]
+            verdicts[count] = judged(self.terms, found, layers[count - 1].commit, runs)
             return verdicts[count].passed
 
-        green = bisect.greens(len(layers), is_green) if found.config.gates else len(layers)
-        results = publishing.publish(layers[:green], verdicts.get(green)) if green else {}
+        green = bisect.greens(len(layers), is_green)
+        results = publishing.publish(layers[:green], verdicts[green]) if green else {}
         # Red on top of what has not landed says nothing yet.
         if green < len(layers) and all(isinstance(results.get(layer.run.task_id), Landed) for layer in layers[:green]):
             red = layers[green]
             results[red.run.task_id] = self._red(found, red, verdicts[green + 1])
         return results
-
-    def _judged(self, found: Ground, layers: Sequence[Layer]) -> Judged:
-        runs = [layer.run for layer in layers]
-        return judged(self.terms, found, layers[-1].commit, runs)
 
     def _red(self, found: Ground, layer: Layer, verdict: Judged) -> Refused:
         error = gate_failed(layer.run, verdict)
@@ -171,10 +166,6 @@ class Batch:
         run = self._bounced(layer.run, landing, Outcome.GATE_FAILED, why_red(verdict), error.facts["log_end"])
         tell_config_change(self.terms, run, layer)
         return Refused(run, error)
-
-
-def _is_refused(one: Candidate, built: Stack) -> bool:
-    return one.run.task_id in built.refused
 
 
 def _behind_another(run: Run) -> Conflict:

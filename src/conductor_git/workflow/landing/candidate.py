@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from conductor_git.actor import Actor
-from conductor_git.errors import IllegalTransition, NeedsUnmet, NotFound, Superseded
+from conductor_git.errors import NeedsUnmet, NotFound, Superseded
 from conductor_git.landing.order import unmet
 from conductor_git.names import CommitId, TaskId, short
 from conductor_git.project import Project
 from conductor_git.review import approvals
-from conductor_git.run import Event, Run, State, next_command
+from conductor_git.run import Event, Run, State, illegal
 from conductor_git.store.reviews import FileReviews
 from conductor_git.workflow.review import require_at_head
 
@@ -45,13 +45,7 @@ def candidate(
 
 def require_approved(run: Run) -> None:
     if run.state is not State.APPROVED:
-        raise IllegalTransition(
-            f"{run.task_id} is {run.state}; only an approved task can land",
-            hint=next_command(run),
-            task_id=run.task_id,
-            state=str(run.state),
-            event=str(Event.MERGE),
-        )
+        raise illegal(run, Event.MERGE, f"{run.task_id} is {run.state}; only an approved task can land")
 
 
 def missing_needs(project: Project, run: Run) -> tuple[TaskId, ...]:

@@ -9,6 +9,7 @@ from conductor_git.errors import GateFailed
 from conductor_git.landing import gates
 from conductor_git.landing.gates import Case, Judged
 from conductor_git.names import CommitId
+from conductor_git.outputlog import log_end
 from conductor_git.run import GateResult, Outcome, Run
 from conductor_git.settings import require_trusted
 from conductor_git.transition import message_of
@@ -19,8 +20,11 @@ from conductor_git.workflow.landing.wish import Terms
 def judged(terms: Terms, found: Ground, commit: CommitId, runs: Sequence[Run]) -> Judged:
     """Run the gates that the target's config names on `commit`, which brings `runs`, until one is red.
 
-    `Untrusted` where nobody on this machine has agreed to them, unless the wish is to agree now.
+    Where it names none nothing is read: the verdict has no tree and no results, and has passed. `Untrusted` where
+    nobody on this machine has agreed to them, unless the wish is to agree now.
     """
+    if not found.config.gates:
+        return Judged(commit, "", ())
     require_trusted(found.config, agree=terms.wish.trust)
     tasks = tuple(run.task_id for run in runs)
 
@@ -33,6 +37,14 @@ def judged(terms: Terms, found: Ground, commit: CommitId, runs: Sequence[Run]) -
 
     case = Case(found.target, commit, tasks, found.tip)
     return gates.judge(found.looking, terms.project.layout, found.config.gates, case, tell)
+
+
+def require_green(terms: Terms, found: Ground, commit: CommitId, run: Run) -> Judged:
+    """What the gates said of `commit`; `GateFailed` about `run` where one is red."""
+    verdict = judged(terms, found, commit, [run])
+    if not verdict.passed:
+        raise gate_failed(run, verdict)
+    return verdict
 
 
 def why_red(verdict: Judged) -> str:
@@ -53,5 +65,5 @@ def gate_failed(run: Run, verdict: Judged) -> GateFailed:
         gate=failed.name,
         gate_exit_code=failed.exit_code,
         log=failed.log,
-        log_end=gates.log_end(Path(failed.log)),
+        log_end=log_end(Path(failed.log)),
     )

@@ -35,6 +35,11 @@ class Ground:
     def ref(self) -> str:
         return f"refs/heads/{self.target}"
 
+    @property
+    def gate_trailers(self) -> tuple[str, ...]:
+        """What a commit on this target says of its gates. They pass, or no ref ever comes to it."""
+        return tuple(f"Gate: {gate.name} passed" for gate in self.config.gates)
+
     def strategy(self, wished: Strategy | None) -> Strategy:
         return wished or Strategy(self.config.merge)
 

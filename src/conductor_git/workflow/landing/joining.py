@@ -7,15 +7,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from conductor_git import configguard
-from conductor_git.errors import Blocked
 from conductor_git.landing.mergetree import Merged, Plan, merge
 from conductor_git.landing.publish import checkout_of
 from conductor_git.names import CommitId
 from conductor_git.run import Landing, Outcome, Phase, Run, Strategy
 from conductor_git.transition import note
-from conductor_git.workflow.landing.gating import gate_failed, judged
+from conductor_git.workflow.landing.gating import require_green
 from conductor_git.workflow.landing.ground import Ground, ground
-from conductor_git.workflow.landing.moved import MOVED_TARGET_TRIES, Move, put
+from conductor_git.workflow.landing.moved import MOVED_TARGET_TRIES, Move, moved_too_often, put
 from conductor_git.workflow.landing.push import push
 from conductor_git.workflow.landing.wish import Terms
 
@@ -44,11 +43,8 @@ class _Joining:
             merged = merge(found.looking, self._plan(found, theirs))
             if merged.commit == found.tip or self._published(found, merged):
                 return merged.commit
-        raise Blocked(
-            f"{self.run.target} moved {MOVED_TARGET_TRIES} times while it was joined with {self.remote}",
-            hint=f"git push {shlex.quote(self.remote)} {shlex.quote(self.run.target)}",
-            files=[],
-        )
+        hint = f"git push {shlex.quote(self.remote)} {shlex.quote(self.run.target)}"
+        raise moved_too_often(self.run.target, f"it was joined with {self.remote}", hint=hint)
 
     def _plan(self, found: Ground, theirs: CommitId) -> Plan:
         return Plan(
@@ -57,16 +53,13 @@ class _Joining:
             approved=theirs,
             strategy=Strategy.MERGE,
             message=f"Join {self.remote}/{found.target}",
-            trailers=(f"Joins: {theirs}", *(f"Gate: {gate.name} passed" for gate in found.config.gates)),
+            trailers=(f"Joins: {theirs}", *found.gate_trailers),
             signs=found.entries.signs,
         )
 
     def _published(self, found: Ground, merged: Merged) -> bool:
         project, layout = self.terms.project, self.terms.project.layout
-        if found.config.gates:
-            verdict = judged(self.terms, found, merged.commit, [self.run])
-            if not verdict.passed:
-                raise gate_failed(self.run, verdict)
+        require_green(self.terms, found, merged.commit, self.run)
         checkout = checkout_of(project.git, layout, found.ref, layout.landing(merged.commit))
         if checkout is not None:
             configguard.require_all_agreed(layout, found.entries, self.run.task_id)

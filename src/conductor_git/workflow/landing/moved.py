@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from conductor_git.errors import ConductorError, GitFailed, GitKilled
+from conductor_git.errors import Blocked, ConductorError, GitFailed, GitKilled
 from conductor_git.history import tip_of
 from conductor_git.landing.change import Change
 from conductor_git.landing.checkout import Checkout
@@ -29,6 +29,16 @@ class Move:
     listed: Sequence[Change]
     checkout: Checkout | None
     reflog: str
+
+
+def moved_too_often(target: str, meanwhile: str, *, hint: str, **facts: str) -> Blocked:
+    """The refusal after the last of these tries; `meanwhile` says what the target has moved under."""
+    return Blocked(
+        f"{target} moved {MOVED_TARGET_TRIES} times while {meanwhile}; nothing was moved by us",
+        hint=hint,
+        **facts,
+        files=[],
+    )
 
 
 def put(project: Project, move: Move, *, intend: Callable[[str | None], None], forget: Callable[[], None]) -> bool:

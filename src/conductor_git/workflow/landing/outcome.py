@@ -80,7 +80,8 @@ def _shortened(why: str) -> str:
 def block(project: Project, run: Run, landing: Landing, blocked: Blocked, *, at: datetime) -> None:
     """Record what blocks; the task stays APPROVED, and the error carries the task and the outcome from here on."""
     files = tuple(map(readable, blocked.facts.get("files", ())))
-    ended = replace(landing, phase=Phase.ENDED, outcome=Outcome.BLOCKED, files=files, merge_commit=None)
+    there = blocked.facts.get("checkout")
+    ended = replace(landing, phase=Phase.ENDED, outcome=Outcome.BLOCKED, files=files, checkout=there, merge_commit=None)
     note(project, run.task_id, lambda now: replace(now, landing=ended), at=at)
     blocked.facts |= {"task_id": run.task_id, "outcome": str(Outcome.BLOCKED)}
 

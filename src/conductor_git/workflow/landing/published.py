@@ -32,7 +32,7 @@ class Publishing:
     terms: Terms
     found: Ground
 
-    def publish(self, layers: Sequence[Layer], verdict: Judged | None) -> dict[TaskId, Result]:
+    def publish(self, layers: Sequence[Layer], verdict: Judged) -> dict[TaskId, Result]:
         """Move the target to the top of `layers`; nothing where somebody else has moved it meanwhile.
 
         Where some of them are in the way of a person's files it is decided about those alone, and nothing has moved.
@@ -77,9 +77,9 @@ class Publishing:
         run = self._completed(run, landing, Outcome.ALREADY_LANDED)
         return cleaned(self.terms, run, Outcome.ALREADY_LANDED, ())
 
-    def _intent(self, layer: Layer, top: CommitId, verdict: Judged | None) -> Landing:
+    def _intent(self, layer: Layer, top: CommitId, verdict: Judged) -> Landing:
         landing = landing_of(layer, self.found, top, cleanup=self.terms.wish.cleanup)
-        return replace(landing, phase=Phase.PUBLISH, gates=verdict.results if verdict else ())
+        return replace(landing, phase=Phase.PUBLISH, gates=verdict.results)
 
     def _intend(self, landings: dict[TaskId, Landing], why: evidence.Evidence, checkout: str | None) -> None:
         for task_id, landing in landings.items():
@@ -128,14 +128,14 @@ class Publishing:
     def _completed(self, run: Run, landing: Landing, outcome: Outcome) -> Run:
         return complete(self.terms.project, run, landing, outcome, by=self.terms.by, at=self.terms.at())
 
-    def _evidence(self, layers: Sequence[Layer], verdict: Judged | None) -> evidence.Evidence:
+    def _evidence(self, layers: Sequence[Layer], verdict: Judged) -> evidence.Evidence:
         return evidence.Evidence(
             landing_id=layers[-1].commit,
             target=self.found.target,
             target_before=self.found.tip,
-            tree=verdict.tree if verdict else "",
+            tree=verdict.tree,
             at=self.terms.at(),
-            gates=verdict.results if verdict else (),
+            gates=verdict.results,
             landings=tuple(
                 evidence.Entry(layer.run.task_id, layer.candidate.approved, layer.commit, layer.candidate.reviewers)
                 for layer in layers

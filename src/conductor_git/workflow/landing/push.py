@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from conductor_git.errors import PushRejected
-from conductor_git.names import CommitId
 from conductor_git.project import Project
 from conductor_git.run import Outcome, Run
 from conductor_git.transition import message_of
 from conductor_git.workflow.landing.remote import Join, push_target
 
 
-def _join_nothing(theirs: CommitId) -> CommitId:
-    raise PushRejected(f"{theirs} is not on the target", hint="git fetch")
-
-
-def push(project: Project, remote: str, run: Run, join: Join = _join_nothing) -> str:
+def push(project: Project, remote: str, run: Run, join: Join) -> str:
     """Push the target of `run` to `remote`; returns what was said against it, empty where it went through.
 
     The task has landed either way: its target is never moved backwards for a remote.

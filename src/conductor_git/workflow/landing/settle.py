@@ -33,8 +33,8 @@ def settle(project: Project, run: Run, *, at: datetime) -> Run:
         return note(project, run.task_id, lambda now: replace(now, landing=None), at=at)
     if run.state is State.COMPLETED and undo is not None and undo.phase is Phase.PUBLISH:
         if _has_arrived(project, run, undo):
-            return complete_undo(project, run, undo, by=COORDINATOR, at=at)
-        return note(project, run.task_id, lambda now: replace(now, undo=None), at=at)
+            return complete_undo(project, run, by=COORDINATOR, at=at)
+        return note(project, run.task_id, lambda now: replace(now, undo=None, reason=None), at=at)
     if run.join is not None and run.join.phase is Phase.PUBLISH:
         ended = replace(run.join, phase=Phase.ENDED, outcome=Outcome.LANDED)
         joined = ended if _has_arrived(project, run, run.join) else None

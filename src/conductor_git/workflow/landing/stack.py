@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from conductor_git.config.model import Config
 from conductor_git.errors import ConductorError, Conflict, GitKilled, OwnFiles
-from conductor_git.history import objects, tree_of
+from conductor_git.history import tree_at
 from conductor_git.landing.mergetree import Merged, Plan, merge
 from conductor_git.names import CommitId, TaskId
 from conductor_git.run import Landing, Phase, Run, Strategy
+from conductor_git.workflow.explaining.commands import git_in, join
 from conductor_git.workflow.landing.candidate import Candidate
 from conductor_git.workflow.landing.ground import Ground
 
@@ -60,21 +59,13 @@ def stack(ground: Ground, candidates: Sequence[Candidate], wished: Strategy | No
             merged = merge(ground.looking, plan)
         except GitKilled:
             raise
-        except Conflict as conflict:
-            if not found.layers:
-                found.refused[one.run.task_id] = _told(one.run, conflict, plan.strategy)
-            continue
-        except OwnFiles as own:
-            first = shlex.quote(own.facts["files"][0])
-            own.hint = f"git -C {shlex.quote(one.run.worktree)} rm --cached {first}"
-            found.refused[one.run.task_id] = own
-            continue
         except ConductorError as refused:
-            found.refused[one.run.task_id] = refused
+            if not (found.layers and isinstance(refused, Conflict)):
+                found.refused[one.run.task_id] = _with_way_out(one.run, refused, plan.strategy)
             continue
         if merged.commit != tip:
             found = replace(found, layers=(*found.layers, Layer(one, tip, merged, plan.strategy)))
-            tip, tree = merged.commit, _tree(ground, merged.commit) if one is not candidates[-1] else ""
+            tip, tree = merged.commit, tree_at(ground.looking, merged.commit) if one is not candidates[-1] else ""
         elif not found.layers:
             found = replace(found, contained=(*found.contained, one))
     return found
@@ -93,20 +84,23 @@ def _plan(ground: Ground, one: Candidate, tip: CommitId, tree: str, strategy: St
         approved=one.approved,
         strategy=strategy,
         message=message(one.run),
-        trailers=trailers(one, ground.config),
+        trailers=trailers(one, ground),
         signs=ground.entries.signs,
     )
 
 
-def _tree(ground: Ground, commit: CommitId) -> str:
-    (found,) = objects(ground.looking, commit)
-    assert found is not None, "the commit was made a moment ago"
-    return tree_of(found)
+def _with_way_out(run: Run, refused: ConductorError, strategy: Strategy) -> ConductorError:
+    """`refused` with a hint that is a command in the task's worktree, where its work has to change."""
+    match refused:
+        case Conflict():
+            refused.hint = _settling(run, refused, strategy)[0]
+        case OwnFiles():
+            refused.hint = git_in(run.worktree, "rm", "--cached", refused.facts["files"][0])
+    return refused
 
 
-def _told(run: Run, conflict: Conflict, strategy: Strategy) -> Conflict:
-    conflict.hint = joining(run, strategy, is_unrelated=bool(conflict.facts.get("unrelated")))
-    return conflict
+def _settling(run: Run, conflict: Conflict, strategy: Strategy) -> tuple[str, ...]:
+    return join(run, strategy, is_unrelated=bool(conflict.facts.get("unrelated")))
 
 
 def landing_of(layer: Layer, ground: Ground, top: CommitId, *, cleanup: bool) -> Landing:
@@ -126,31 +120,18 @@ def message(run: Run) -> str:
     return f"Land {run.task_id}: {run.title}" + (f"\n\n{run.summary}" if run.summary else "")
 
 
-def trailers(one: Candidate, config: Config) -> tuple[str, ...]:
-    """What the landed commit says of itself. The gates passed, or no ref ever comes to it."""
+def trailers(one: Candidate, ground: Ground) -> tuple[str, ...]:
+    """What the landed commit says of itself."""
     return (
         f"Task-Id: {one.run.task_id}",
         *(f"Reviewed-by: {reviewer}" for reviewer in one.reviewers),
         f"Approved-Commit: {one.approved}",
-        *(f"Gate: {gate.name} passed" for gate in config.gates),
+        *ground.gate_trailers,
     )
 
 
 def how_to_resolve(run: Run, conflict: Conflict, strategy: Strategy) -> str:
     """The commands that end a conflict in the task's worktree."""
-    here = f"git -C {shlex.quote(run.worktree)}"
-    is_unrelated = bool(conflict.facts.get("unrelated"))
-    ending = [f"{here} commit --all --no-edit"]
-    if is_unrelated or strategy is Strategy.REBASE:
-        ending = [f"{here} add --update", f"{here} -c core.editor=true rebase --continue"]
-    start = joining(run, strategy, is_unrelated=is_unrelated)
-    commands = [start, "# edit the files, then", *ending, f"conductor-git done {run.task_id}"]
+    start, *rest = _settling(run, conflict, strategy)
+    commands = [start, "# edit the files, then", *rest]
     return "To resolve it in the task's worktree:\n\n" + "\n".join(f"    {command}" for command in commands)
-
-
-def joining(run: Run, strategy: Strategy, *, is_unrelated: bool = False) -> str:
-    # A merge that the worker makes would be left out again when the commits are replayed.
-    verb = "rebase" if strategy is Strategy.REBASE else "merge"
-    if is_unrelated:  # git merges nothing that has no commit in common
-        verb = "rebase --root --onto"
-    return f"git -C {shlex.quote(run.worktree)} {verb} {shlex.quote(run.target)}"

@@ -11,17 +11,21 @@ from conductor_git.history import tip_of
 from conductor_git.landing.revert import reapplied
 from conductor_git.names import CommitId, short
 from conductor_git.project import Project
-from conductor_git.run import Event, Landing, Outcome, Phase, Run
+from conductor_git.run import Event, Outcome, Phase, Run
 from conductor_git.transition import following, message_of, move
 
 
-def complete_undo(project: Project, run: Run, undo: Landing, *, by: Actor, at: datetime) -> Run:
-    """Write CANCELLED and UNDONE; what undoes it was read back on the target before. Safe to repeat."""
-    commit = undo.merge_commit
-    assert commit is not None
+def complete_undo(project: Project, run: Run, *, by: Actor, at: datetime) -> Run:
+    """Write CANCELLED and UNDONE; `run.undo`, which is on record, was read back on the target before.
+
+    Safe to repeat. The step's note is why: the words of whoever undid it, where there are any.
+    """
+    assert run.undo is not None
+    assert run.undo.merge_commit is not None
+    commit = run.undo.merge_commit
     offered = offer_branch(project, run, commit)
-    why = f"its landing was undone by {short(commit)}"
-    ended = replace(undo, phase=Phase.ENDED, outcome=Outcome.LANDED)
+    why = run.reason or f"its landing was undone by {short(commit)}"
+    ended = replace(run.undo, phase=Phase.ENDED, outcome=Outcome.LANDED)
     run = move(
         project,
         run.task_id,
@@ -29,11 +33,12 @@ def complete_undo(project: Project, run: Run, undo: Landing, *, by: Actor, at: d
         at=at,
         by=by.name,
         commit=commit,
+        note=why,
         also=lambda now: replace(
             now,
             undo=ended,
             approved_commit=None,
-            reason=now.reason or why,
+            reason=why,
             base_commit=commit if offered else now.base_commit,
         ),
     )

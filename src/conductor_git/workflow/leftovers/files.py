@@ -54,9 +54,8 @@ def _unsure(project: Project, runs: list[Run | BadRecord]) -> str:
 
 def _named(run: Run) -> Iterator[str]:
     yield run.merge_commit or ""
-    for landing in (run.landing, run.undo):
-        if landing is not None:
-            yield from _of_landing(landing)
+    for landing in run.landings:
+        yield from _of_landing(landing)
 
 
 def _of_landing(landing: Landing) -> Iterator[str]:

@@ -27,10 +27,14 @@ def sift(project: Project, states: Collection[State]) -> Iterator[Run | BadRecor
             yield found
 
 
+def live(project: Project) -> tuple[Run, ...]:
+    """The tasks that have not ended and whose records can be read."""
+    return tuple(found for found in sift(project, LIVE) if isinstance(found, Run))
+
+
 def reviewers_of(project: Project, task_id: TaskId) -> tuple[Run, ...]:
     """The live tasks that are to review `task_id`."""
-    # A glance reads a name as far as its first character that is not one of a word.
-    found = _read(project, lambda other: bool(said := _said(project, other, "review_of")) and task_id.startswith(said))
+    found = _read(project, lambda other: _said(project, other, "review_of") == task_id)
     runs = (run for run in found if isinstance(run, Run))
     return tuple(run for run in runs if run.review_of == task_id and not run.state.is_final)
 
