@@ -27,7 +27,7 @@ def updates(pairs: int) -> Iterator[Row]:
     """Git runs the hook twice at every update: when it is prepared, and when it is done."""
     with scene(200) as here:
         run = here.committed(here.task_id())
-        agents = agent_environment(here.project, run, RunId("20260105-090000000000-1-1"))
+        agents = agent_environment(here.project, run, RunId("20260105-090000000000-1-1"), None)
         yield _row(run, "an agent", agents, pairs)
         hooks.install(here.project)
         yield _row(run, "by hand", {}, pairs)

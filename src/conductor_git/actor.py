@@ -17,6 +17,11 @@ class Actor(NamedTuple):
     also: tuple[TaskId, ...] = ()
     """Other workers whose worktree or environment the command was given from; their work it cannot review either."""
 
+    @property
+    def speaker(self) -> TaskId | None:
+        """The task whose worker speaks, its environment asked first; None for a coordinator."""
+        return next(iter(self.also), self.worker)
+
     def is_worker_of(self, task_id: TaskId) -> bool:
         """Whether anything says that the worker of `task_id` is speaking."""
         return task_id == self.worker or task_id in self.also

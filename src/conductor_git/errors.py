@@ -94,6 +94,18 @@ class BadConfig(ConductorError):
     code = "BAD_CONFIG"
 
 
+class BadPlan(ConductorError):
+    """A plan that cannot be run as it is written. Facts: `problems`, all that were found, each with its line and key."""
+
+    code = "BAD_PLAN"
+
+
+class PlanRunning(ConductorError):
+    """Somebody runs the plan already. Facts: `plan`, `holder`."""
+
+    code = "PLAN_RUNNING"
+
+
 class Untrusted(ConductorError):
     """Commands of the project's config were not yet agreed to on this machine."""
 
@@ -140,6 +152,18 @@ class UnsafePath(ConductorError):
     """A path that conductor-git must not remove or write: outside its root, a link, the main checkout."""
 
     code = "UNSAFE_PATH"
+
+
+class FamilyLimit(ConductorError):
+    """A worker may not spawn this sub-task. Facts: `parent_task_id`, and `limit`, the key of the config that says so."""
+
+    code = "FAMILY_LIMIT"
+
+
+class TaskEnded(ConductorError):
+    """A task that was waited for has ended without getting there. Facts: `ended`, `missing`."""
+
+    code = "TASK_ENDED"
 
 
 class SelfReview(ConductorError):
@@ -262,6 +286,12 @@ class LockTimeout(ConductorError):
     """A lock was not to be had in time. Facts: `path`, `seconds`, `holder`."""
 
     code, exit_code = "LOCK_TIMEOUT", 17
+
+
+class WaitTimeout(ConductorError):
+    """Tasks that were waited for are not there yet. Facts: `missing`, with the state of each, and `seconds`."""
+
+    code, exit_code = "WAIT_TIMEOUT", 17
 
 
 class NotFound(ConductorError):

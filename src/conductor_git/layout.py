@@ -58,8 +58,33 @@ class Layout(NamedTuple):
         """What a restore of the task is making, for as long as it makes it."""
         return self.task(task_id) / "restoring.json"
 
+    def attempts(self, task_id: TaskId) -> Path:
+        """One folder for each attempt, by its run id."""
+        return self.task(task_id) / "attempts"
+
     def attempt(self, task_id: TaskId, run_id: RunId) -> Path:
-        return self.task(task_id) / "attempts" / run_id
+        return self.attempts(task_id) / run_id
+
+    def activity(self, task_id: TaskId) -> Path:
+        """Touched and never written: when its agent last did anything that can be seen."""
+        return self.task(task_id) / "activity"
+
+    def supervisor_lock(self, task_id: TaskId) -> Path:
+        """Held by the task's supervisor for as long as it lives, so that there is one at most."""
+        return self.locks / "supervisors" / task_id
+
+    @property
+    def slots(self) -> Path:
+        """One lock for each worker that `limits.workers` lets run at once."""
+        return self.locks / "slots"
+
+    def family_lock(self, task_id: TaskId) -> Path:
+        """Held while its worker spawns a sub-task, so that its children are counted one after the other."""
+        return self.locks / "families" / task_id
+
+    def plan_lock(self, plan: str) -> Path:
+        """Held by whoever runs the plan of this name."""
+        return self.locks / "plans" / plan
 
     @property
     def agreed_config(self) -> Path:

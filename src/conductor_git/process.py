@@ -19,7 +19,7 @@ from typing import IO, Final, NoReturn
 
 from conductor_git.errors import AgentFailed
 from conductor_git.outputlog import OutputLog, open_log
-from conductor_git.processtable import carries, carrying, identify, is_alive, members, wait_gone
+from conductor_git.processtable import carries, carrying, identify, is_alive, is_ancestor, members, wait_gone
 from conductor_git.run import ProcessId
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "end_group",
     "identify",
     "is_alive",
+    "is_ancestor",
     "kill",
     "launch",
     "run_limited",

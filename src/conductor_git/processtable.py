@@ -39,6 +39,11 @@ def wait_gone(processes: set[ProcessId], seconds: float) -> set[ProcessId]:
     return left
 
 
+def is_ancestor(process: ProcessId) -> bool:
+    """Whether `process` is our parent, or its parent, and so on."""
+    return process.pid in _ancestors() and is_alive(process)
+
+
 def members(pgid: int) -> set[ProcessId]:
     """The live processes of the group, without ourselves and our ancestors."""
     return {process for process in _others() if _group(process.pid) == pgid}
@@ -87,6 +92,15 @@ def carries(pid: int, marker: str, value: str) -> bool:
         return psutil.Process(pid).environ().get(marker) == value
     except (psutil.Error, OSError):
         return False
+
+
+def out_of_memory_kills() -> int | None:
+    """How many processes the kernel has ended for want of memory since it started; None where it does not say."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
 
 
 def _look_in_proc(pid: int) -> tuple[float, bool] | None:

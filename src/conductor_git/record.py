@@ -11,6 +11,8 @@ from conductor_git.errors import BadTaskId
 from conductor_git.names import CommitId, RunId, TaskId, parse_task_id
 from conductor_git.run import (
     Attempt,
+    Doing,
+    End,
     Event,
     GateResult,
     Landing,
@@ -21,6 +23,7 @@ from conductor_git.run import (
     State,
     Step,
     Strategy,
+    Supervision,
 )
 
 VERSION: Final = 1
@@ -63,6 +66,9 @@ def to_tree(run: Run) -> dict[str, Any]:
         "needs": list(run.needs),
         "priority": run.priority,
         "review_of": run.review_of,
+        "parent_task_id": run.parent_task_id,
+        "plan": run.plan,
+        "fallbacks": list(run.fallbacks),
         "reviews_required": run.reviews_required,
         "summary": run.summary,
         "reason": run.reason,
@@ -70,6 +76,8 @@ def to_tree(run: Run) -> dict[str, Any]:
         "updated_at": format_time(run.updated_at),
         "history": [_step_tree(step) for step in run.history],
         "attempts": [_attempt_tree(attempt) for attempt in run.attempts],
+        "attempts_before": run.attempts_before,
+        "supervision": None if run.supervision is None else _supervision_tree(run.supervision),
         "landing": None if run.landing is None else _landing_tree(run.landing),
         "undo": None if run.undo is None else _landing_tree(run.undo),
         "join": None if run.join is None else _landing_tree(run.join),
@@ -89,7 +97,6 @@ def _step_tree(step: Step) -> dict[str, Any]:
 
 
 def _attempt_tree(attempt: Attempt) -> dict[str, Any]:
-    supervisor = attempt.supervisor
     return {
         "run_id": attempt.run_id,
         "agent": attempt.agent,
@@ -97,15 +104,32 @@ def _attempt_tree(attempt: Attempt) -> dict[str, Any]:
         "pid": attempt.pid,
         "pid_started": _number(attempt.pid_started),
         "pgid": attempt.pgid,
-        "supervisor": None
-        if supervisor is None
-        else {"pid": supervisor.pid, "pid_started": _number(supervisor.started)},
+        "supervisor": None if attempt.supervisor is None else _process_tree(attempt.supervisor),
         "started_at": format_time(attempt.started_at),
         "ended_at": None if attempt.ended_at is None else format_time(attempt.ended_at),
-        "end": attempt.end,
+        "end": None if attempt.end is None else str(attempt.end),
         "exit_code": attempt.exit_code,
         "signal": attempt.signal,
+        "why": attempt.why,
+        "retry_at": None if attempt.retry_at is None else format_time(attempt.retry_at),
         "cost_usd": _number(attempt.cost_usd),
+        "tokens_in": attempt.tokens_in,
+        "tokens_out": attempt.tokens_out,
+        "terminal": attempt.terminal,
+    }
+
+
+def _process_tree(process: ProcessId) -> dict[str, Any]:
+    return {"pid": process.pid, "pid_started": _number(process.started)}
+
+
+def _supervision_tree(supervision: Supervision) -> dict[str, Any]:
+    return {
+        "process": _process_tree(supervision.process),
+        "doing": str(supervision.doing),
+        "since": format_time(supervision.since),
+        "until": None if supervision.until is None else format_time(supervision.until),
+        "why": supervision.why,
     }
 
 
@@ -249,11 +273,16 @@ def from_tree(tree: object) -> Run:
         needs=fields.task_ids("needs"),
         priority=fields.maybe("priority", int) or 0,
         review_of=fields.maybe("review_of", parse_task_id),
+        parent_task_id=fields.maybe("parent_task_id", parse_task_id),
+        plan=fields.maybe("plan", str),
+        fallbacks=fields.texts("fallbacks"),
         reviews_required=fields.integer("reviews_required"),
         summary=fields.maybe("summary", str),
         reason=fields.maybe("reason", str),
         history=fields.each("history", _step),
         attempts=fields.each("attempts", _attempt),
+        attempts_before=fields.maybe("attempts_before", int) or 0,
+        supervision=fields.part("supervision", _supervision),
         landing=fields.part("landing", _landing),
         undo=fields.part("undo", _landing),
         join=fields.part("join", _landing),
@@ -287,10 +316,28 @@ def _attempt(fields: Fields) -> Attempt:
         supervisor=fields.part("supervisor", _process),
         started_at=fields.time("started_at"),
         ended_at=fields.maybe("ended_at", parse_time),
-        end=fields.maybe("end", str),
+        end=fields.maybe("end", End),
         exit_code=fields.maybe("exit_code", int),
         signal=fields.maybe("signal", str),
+        why=fields.maybe("why", str),
+        retry_at=fields.maybe("retry_at", parse_time),
         cost_usd=fields.maybe("cost_usd", float),
+        tokens_in=fields.maybe("tokens_in", int),
+        tokens_out=fields.maybe("tokens_out", int),
+        terminal=fields.maybe("terminal", str),
+    )
+
+
+def _supervision(fields: Fields) -> Supervision:
+    process = fields.part("process", _process)
+    if process is None:
+        raise BadField("`supervision.process` is missing")
+    return Supervision(
+        process,
+        fields.enum("doing", Doing),
+        fields.time("since"),
+        fields.maybe("until", parse_time),
+        fields.maybe("why", str),
     )
 
 

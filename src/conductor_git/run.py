@@ -41,6 +41,7 @@ class Event(StrEnum):
     CANCEL = "cancel"
     RETRY = "retry"
     REVIEWED = "reviewed"
+    ANSWERED = "answered"
     UNDO = "undo"
 
 
@@ -64,6 +65,8 @@ TRANSITIONS: Final[Mapping[tuple[State, Event], State]] = {
     # A reviewer's task has no commit to hand in: its verdict on the other task is its work.
     (State.ASSIGNED, Event.REVIEWED): State.COMPLETED,
     (State.WORKING, Event.REVIEWED): State.COMPLETED,
+    # An agent that answers and cannot edit has no commit either: its answer is its work.
+    (State.WORKING, Event.ANSWERED): State.COMPLETED,
     # The only way out of COMPLETED, and nothing that a restart does by itself.
     (State.COMPLETED, Event.UNDO): State.CANCELLED,
 }
@@ -118,10 +121,54 @@ class ProcessId:
     started: float
 
 
+class Doing(StrEnum):
+    """What a supervisor is at: an attempt, or waiting for a place among the workers, after an attempt, for a limit."""
+
+    SLOT = "slot"
+    ATTEMPT = "attempt"
+    BACKOFF = "backoff"
+    LIMIT = "limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Supervision:
+    """The process that supervises the run, and what it is doing; `until` is when a wait of known length ends."""
+
+    process: ProcessId
+    doing: Doing
+    since: datetime
+    until: datetime | None = None
+    why: str | None = None
+
+
+class End(StrEnum):
+    """How an attempt's process ended."""
+
+    EXITED = "exited"
+    KILLED = "killed"
+    """By a signal that was not ours."""
+    STOPPED = "stopped"
+    TIMED_OUT = "timed_out"
+    COST = "cost"
+    """It had cost what `limits.cost_usd` allows."""
+    LIMITED = "limited"
+    """Its provider would not serve it for now; such an attempt counts for nothing."""
+    REFUSED = "refused"
+    """Its provider will not serve it before a person has seen to a key or a bill."""
+    LOST = "lost"
+    """It and its supervisor vanished, so that nobody saw how."""
+    UNSTARTABLE = "unstartable"
+
+
+UNCOUNTED: Final = (End.LIMITED, End.STOPPED)
+"""Attempts that ended so are not of those that a task has."""
+KEPT_ATTEMPTS: Final = 32
+"""So many of the last attempts stay on record, which is read whole and bounded in size."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One agent process launched for the run. `end` is None while it runs, then `exited`, `killed`, `stopped`,
-    `lost` (it and its supervisor vanished) or `unstartable`."""
+    """One agent process launched for the run. `end` is None while it runs."""
 
     run_id: RunId
     agent: str
@@ -132,10 +179,18 @@ class Attempt:
     supervisor: ProcessId | None = None
     agent_version: str | None = None
     ended_at: datetime | None = None
-    end: str | None = None
+    end: End | None = None
     exit_code: int | None = None
     signal: str | None = None
+    why: str | None = None
+    """A line for people: what is known of why it ended."""
+    retry_at: datetime | None = None
+    """When its provider will serve again, where it said so."""
     cost_usd: float | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    terminal: str | None = None
+    """The tmux session that it runs in, where the config says so."""
 
     @property
     def process(self) -> ProcessId | None:
@@ -174,7 +229,7 @@ class Landing:
     """Where the target's ref was before the batch that this landing is one of; None where it landed alone."""
     merge_commit: CommitId | None = None
     checkout: str | None = None
-    """The person's checkout that is fast-forwarded, as an absolute path; None where the target is not checked out."""
+    """The person's checkout that is fast-forwarded, or that blocked, as an absolute path; None where there is none."""
     files: tuple[str, ...] = ()
     """The paths in conflict, or those that block."""
     gates: tuple[GateResult, ...] = ()
@@ -207,11 +262,21 @@ class Run:
     """Of two approved tasks the one with the higher number lands first."""
     review_of: TaskId | None = None
     """The task that this one is to review, at `base_commit`; such a worker has no branch."""
+    parent_task_id: TaskId | None = None
+    """The task whose worker spawned this one."""
+    plan: str | None = None
+    """The plan that this task is of."""
+    fallbacks: tuple[str, ...] = ()
+    """The agents that take over, in this order, where `agent` cannot be used."""
     reviews_required: int = 1
     summary: str | None = None
     reason: str | None = None
     history: tuple[Step, ...] = ()
     attempts: tuple[Attempt, ...] = ()
+    """The last `KEPT_ATTEMPTS`."""
+    attempts_before: int = 0
+    """How many there were before those."""
+    supervision: Supervision | None = None
     landing: Landing | None = None
     undo: Landing | None = None
     """The landing that took this one back, or is about to; its `merge_commit` is the reverting commit."""
@@ -225,6 +290,11 @@ class Run:
     @property
     def target_ref(self) -> str:
         return f"refs/heads/{self.target}"
+
+    @property
+    def landings(self) -> tuple[Landing, ...]:
+        """Those on record: of the task itself, of what took it back, of what a push joined."""
+        return tuple(landing for landing in (self.landing, self.undo, self.join) if landing is not None)
 
     @property
     def last_attempt(self) -> Attempt | None:
@@ -249,21 +319,41 @@ def next_command(run: Run) -> str:
     return NEXT_COMMAND[run.state].format(task=run.task_id)
 
 
+def how_it_ended(attempt: Attempt) -> str:
+    """How the attempt ended, to follow on what it is called."""
+    why = f": {attempt.why}" if attempt.why else ""
+    if attempt.end is End.EXITED:
+        how = "ended without `done`" if attempt.exit_code == 0 else f"ended with exit code {attempt.exit_code}"
+        return f"{'ended, nobody saw how' if attempt.exit_code is None else how}{why}"
+    words = {
+        End.KILLED: f"was ended by {attempt.signal}",
+        End.STOPPED: "was stopped",
+        End.TIMED_OUT: "ran out of time",
+        End.COST: "had cost all that it may",
+        End.LIMITED: "was not served by its provider",
+        End.REFUSED: "was refused by its provider",
+        End.LOST: "vanished together with its supervisor",
+        End.UNSTARTABLE: "could not be started",
+    }
+    return f"{words.get(attempt.end, 'is running') if attempt.end else 'is running'}{why}"
+
+
 def advance(
     run: Run, event: Event, *, at: datetime, by: str, commit: CommitId | None = None, note: str | None = None
 ) -> Run:
     """`run` after `event`, with the step added to its history; `IllegalTransition` where the table has no row."""
     state = TRANSITIONS.get((run.state, event))
     if state is None:
-        raise IllegalTransition(
-            f"{run.task_id} is {run.state}, where `{event}` is not possible",
-            hint=next_command(run),
-            task_id=run.task_id,
-            state=str(run.state),
-            event=str(event),
-        )
+        raise illegal(run, event, f"{run.task_id} is {run.state}, where `{event}` is not possible")
     step = Step(run.revision + 1, event, state, at, by, commit, note)
     return replace(run, state=state, updated_at=at, history=(*run.history, step))
+
+
+def illegal(run: Run, event: str, message: str, *, hint: str = "") -> IllegalTransition:
+    """The refusal of `event` on `run` as it is; the hint is what usually moves it on, unless another one helps."""
+    return IllegalTransition(
+        message, hint=hint or next_command(run), task_id=run.task_id, state=str(run.state), event=str(event)
+    )
 
 
 def utcnow() -> datetime:

@@ -12,7 +12,7 @@ from conductor_git.bus.current import current_address, own_address
 from conductor_git.config.layers import Layer, Resolved, environment_layers, merge, read_layer
 from conductor_git.config.model import Config
 from conductor_git.environment import inherited, variable
-from conductor_git.errors import BadConfig, BadInput, Untrusted
+from conductor_git.errors import BadConfig, Untrusted
 from conductor_git.history import Object, objects
 from conductor_git.layout import CONFIG_NAME
 from conductor_git.names import CommitId
@@ -52,7 +52,7 @@ def without_effect(config: Config) -> tuple[str, ...]:
 
 
 def resolved(project: Project) -> Resolved:
-    return merge([*_user(), *_file(project.repository / CONFIG_NAME), *environment_layers(inherited())])
+    return merge([*_user(), *_file(project.repository / CONFIG_NAME), *_variables()])
 
 
 def target_config(project: Project, commit: CommitId) -> Config:
@@ -65,7 +65,13 @@ def config_in(commit: CommitId, file: Object | None) -> Config:
     """As `target_config`, with what the commit has by the name of the config file."""
     has_one = file is not None and file.kind == "blob"
     layers = [read_layer(file.data, f"{commit[:10]}:{CONFIG_NAME}")] if file and has_one else []
-    return merge([*_user(), *layers, *environment_layers(inherited())]).config
+    return merge([*_user(), *layers, *_variables()]).config
+
+
+def _variables() -> tuple[Layer, ...]:
+    """What CONDUCTOR_* variables set; those of an agent's environment are its own, and set nothing."""
+    ours = inherited()
+    return () if "CONDUCTOR_RUN_ID" in ours else environment_layers(ours)
 
 
 def _user() -> list[Layer]:
@@ -118,23 +124,3 @@ def trust(config: Config) -> None:
 
 def _trusted(digest: str) -> Path:
     return _home("XDG_STATE_HOME", ".local/state") / "trusted" / digest
-
-
-def agent_command(config: Config, named: str | None, *, required: bool) -> tuple[str, ...]:
-    """The command of the agent called `named`, or of the default one; empty where none is configured.
-
-    With `required`, an agent that has no command is refused.
-    """
-    name = named or config.agents.default
-    agent = config.agents.named.get(name) if name else None
-    if agent is not None and agent.command:
-        require_trusted(config)
-        return (*agent.command, *agent.args)
-    if required:
-        known = ", ".join(sorted(config.agents.named)) or "none"
-        raise BadInput(
-            f"the agent {name} has no command in {CONFIG_NAME} (configured: {known})",
-            hint="conductor-git spawn --help",
-            agent=name,
-        )
-    return ()

@@ -164,9 +164,10 @@ def add_read_only(git: Git, layout: Layout, path: Path, *, commit: CommitId) -> 
 
 
 def exclude_own_files(layout: Layout) -> None:
-    """See that the common `info/exclude` hides the context file, so that it is never committed."""
+    """See that the common `info/exclude` hides what is never to be committed: the context file, an agent's cache."""
     path = layout.common_dir / "info" / "exclude"
-    patterns = (f"/{CONTEXT_NAME}", f"/.{CONTEXT_NAME}.*.tmp")  # the second: a kill between write and rename
+    # The second is left by a kill between write and rename; the third, a cache, by aider, which cannot be told where.
+    patterns = (f"/{CONTEXT_NAME}", f"/.{CONTEXT_NAME}.*.tmp", "/.aider.tags.cache.*/")
     if _lists(path, patterns):
         return
     with durable.lock(layout.locks / "exclude", purpose="exclude"):

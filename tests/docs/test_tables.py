@@ -19,7 +19,7 @@ from conductor_git.message import COORDINATOR_TYPES
 from conductor_git.names import CommitId, TaskId
 from conductor_git.record import to_tree
 from conductor_git.run import NEXT_COMMAND, TRANSITIONS, Outcome, Run, State
-from conductor_git.workflow.look import Health
+from conductor_git.workflow.looking.health import Health
 from tests.docs.blocks import TOP, pages
 
 DOCS = TOP / "docs"

@@ -12,8 +12,9 @@ WAIT = "exec sleep 600"
 
 
 def launch(repository: Path, script: str, *options: str, cwd: Path | None = None) -> Attempt:
-    """Spawn `prices` with a shell script as its agent; returns the attempt as it is on record then."""
-    done = kit.conductor("spawn", "prices", *options, "--", "sh", "-c", script, cwd=cwd or repository)
+    """Spawn `prices` with a shell script as its agent, for one attempt; returns that as it is on record then."""
+    once = {"CONDUCTOR_LIMITS_ATTEMPTS": "1"}
+    done = kit.conductor("spawn", "prices", *options, "--", "sh", "-c", script, cwd=cwd or repository, env=once)
     assert done.code == 0, done
     return attempt_of(repository)
 

@@ -73,7 +73,9 @@ class Worker:
 def spawned(repository: Path) -> Worker:
     """A worker with the environment of an agent that conductor-git started; the repository has a remote `origin`."""
     project, worktree = open_project(repository), _tasks(repository)
-    variables = agent_environment(project, tasks.record(repository, "fix-login"), RunId("20260105-090000000000-1-1"))
+    variables = agent_environment(
+        project, tasks.record(repository, "fix-login"), RunId("20260105-090000000000-1-1"), None
+    )
     return Worker(repository, worktree, {name: value for name, value in variables.items() if name != "HOME"})
 
 

@@ -49,8 +49,8 @@ def with_uncommitted_work(repository: Path) -> None:
 
 
 def with_an_agent_that_ended(repository: Path) -> None:
-    agents.launch(repository, "true")
-    agents.ended(repository)
+    agents.launch(repository, agents.WAIT)
+    run(repository, "stop", "prices")
 
 
 def with_an_agent_that_vanished(repository: Path) -> None:
@@ -69,9 +69,9 @@ def with_an_agent_at_work(repository: Path) -> None:
 
 def with_an_agent_that_says_nothing(repository: Path) -> None:
     agents.launch(repository, agents.WAIT)
-    beat = repository / ".git/conductor/tasks/prices/heartbeat"
-    kit.until(beat.exists)
-    os.utime(beat, (0, 0))
+    activity = repository / ".git/conductor/tasks/prices/activity"
+    kit.until(activity.exists)
+    os.utime(activity, (0, 0))
 
 
 def with_its_head_elsewhere(repository: Path) -> None:
@@ -194,6 +194,11 @@ def second_in_the_queue(repository: Path) -> None:
 def approved_and_moved(repository: Path) -> None:
     approved(repository)
     tasks.commit(place(repository), {"src/more.py": "MORE = 1\n"})
+
+
+def approved_without_its_branch(repository: Path) -> None:
+    approved(repository)
+    kit.git(repository, "update-ref", "-d", "refs/heads/worker/prices")
 
 
 def approved_and_in_need(repository: Path) -> None:

@@ -95,14 +95,15 @@ def test_an_agent_is_given_its_prompt_and_its_output_is_kept_apart_and_private(r
     launch(repository, "cat; echo trouble >&2", "-m", "Fix the prices\n\nAll of them.")
     place = folder(repository, ended(repository))
 
-    assert (place / "prompt.md").read_text() == "Fix the prices\n\nAll of them."
-    assert (place / "stdout.log").read_text() == "Fix the prices\n\nAll of them."
+    prompt = (place / "prompt.md").read_text()
+    assert prompt.startswith("Fix the prices\n\nAll of them.")
+    assert (place / "stdout.log").read_text() == prompt
     assert (place / "stderr.log").read_text() == "trouble\n"
     assert stat.S_IMODE((place / "stdout.log").stat().st_mode) == 0o600
     assert kit.conductor("log", "prices", "--stderr", cwd=repository).out == "trouble\n"
 
 
-def test_an_exit_without_done_leaves_the_task_working(repository: Path) -> None:
+def test_an_exit_without_done_is_told_and_after_the_last_attempt_the_task_has_failed(repository: Path) -> None:
     launch(repository, "exit 0")
     attempt = ended(repository)
 
@@ -110,8 +111,9 @@ def test_an_exit_without_done_leaves_the_task_working(repository: Path) -> None:
     (start, stop) = kit.until(lambda: both if len(both := messages(repository, "RUN_START", "RUN_STOP")) == 2 else [])
     assert [start["type"], stop["type"]] == ["RUN_START", "RUN_STOP"]
     assert {start["run_id"], stop["run_id"]} == {attempt.run_id}
-    assert "exit code 0" in stop["body"]
-    assert tasks.record(repository, "prices").state == "WORKING"
+    assert stop["body"] == "sh ended without `done`"
+    kit.until(lambda: tasks.record(repository, "prices").state == "FAILED")
+    assert tasks.record(repository, "prices").reason == "sh ended without `done`"
 
 
 def test_an_exit_after_done_leaves_the_task_in_review_whatever_the_code(repository: Path) -> None:
@@ -143,7 +145,7 @@ def test_a_signal_that_ended_the_agent_is_on_record_and_on_the_bus(repository: P
 
     kit.until(lambda: tasks.record(repository, "prices").state == "FAILED")
     assert (attempt.end, attempt.exit_code, attempt.signal) == ("killed", None, "SIGKILL")
-    assert tasks.record(repository, "prices").reason == "sh ended with signal SIGKILL"
+    assert tasks.record(repository, "prices").reason == "sh was ended by SIGKILL"
     (crash,) = messages(repository, "RUN_CRASH")
     assert "SIGKILL" in crash["body"]
 
@@ -247,8 +249,7 @@ def test_stop_ends_everything_when_the_supervisor_was_killed(repository: Path) -
 
 def test_stop_of_what_is_not_running_changes_nothing_and_says_so(repository: Path) -> None:
     launch(repository, "exit 0")
-    ended(repository)
-    kit.until(lambda: messages(repository, "RUN_STOP"))
+    kit.until(lambda: (run := tasks.record(repository, "prices")).state == "FAILED" and run.supervision is None)
     before = attempt_of(repository)
 
     done = kit.conductor("stop", "prices", "--json", cwd=repository)

@@ -6,13 +6,17 @@ import json
 import os
 import shlex
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from conductor_git.names import TaskId
+from conductor_git.project import open_project
 from tests import kit
 from tests.docs.terminal import Terminal
+from tests.integration import agents
 from tests.integration import situations as at
 from tests.integration.test_show_moves import shown, typed
 from tests.kit import tasks
@@ -145,8 +149,7 @@ def test_the_end_of_what_a_failed_agent_printed_is_told_without_secrets(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOME_TOKEN", "very-secret-word")
-    done = kit.conductor("spawn", "prices", "--", "sh", "-c", "echo key very-secret-word >&2; exit 7", cwd=repository)
-    assert done.code == 0, done
+    agents.launch(repository, "echo key very-secret-word >&2; exit 7")
     kit.until(lambda: tasks.record(repository, "prices").state == "FAILED")
 
     assert "key [masked]" in why(repository)
@@ -175,6 +178,27 @@ def test_the_place_in_the_queue_is_told_with_what_is_ahead(repository: Path) -> 
 
     assert "1 task in the queue of main before it: pears" in why(repository)
     assert shown(repository)["queue"] == {"position": 2, "ahead": ["pears"]}
+
+
+def test_a_task_ahead_is_told_also_where_what_it_needs_has_landed(repository: Path) -> None:
+    tasks.approved(repository, "plums", {"src/plums.py": "PLUMS = 1\n"})
+    tasks.approved(repository, "pears", {"src/pears.py": "PEARS = 1\n"}, needs=("plums",))
+    tasks.landed(tasks.merge(repository, "plums"))
+    at.approved(repository)
+
+    assert shown(repository)["queue"] == {"position": 2, "ahead": ["pears"]}
+    assert "1 task in the queue of main before it: pears" in why(repository)
+
+
+def test_a_need_whose_record_cannot_be_read_is_told_as_such(repository: Path) -> None:
+    at.approved_and_in_need(repository)
+    record = repository / ".git/conductor/tasks/pears/run-info.yaml"
+    record.write_text(record.read_text() + "more: {\n")
+
+    document = shown(repository)
+
+    assert document["waits_for"] == "pears to land first"
+    assert "it needs pears, which is unknown: its record cannot be read" in document["explanation"]["because"]
 
 
 def test_needs_that_have_not_landed_are_told_with_their_states(repository: Path) -> None:
@@ -217,6 +241,27 @@ def test_what_landed_is_told_with_its_evidence(repository: Path) -> None:
     assert f"landed on main as {commit[:10]} by merge" in document["explanation"]["because"][0]
     assert document["evidence"]["landing_id"] == commit
     assert [gate["name"] for gate in document["evidence"]["gates"]] == ["unit"]
+
+
+def test_evidence_that_is_damaged_is_told_as_such(repository: Path) -> None:
+    at.landed(repository)
+    commit = tasks.record(repository, "prices").merge_commit or ""
+    file = repository / f".git/conductor/landings/{commit}/evidence.json"
+    file.write_text("{")
+
+    evidence = shown(repository)["evidence"]
+
+    assert evidence["landing_id"] == commit
+    assert evidence["path"] == str(file)
+    assert "it is not JSON" in evidence["damaged"]
+
+
+def test_the_end_of_a_log_is_plain_text_in_the_document_too(repository: Path) -> None:
+    at.have_gate(repository, r"""sh -c 'printf "\033[31mred\033[0m\n10%%\r100%%\n"; exit 1'""")
+    tasks.approved(repository, "prices", at.WORK)
+    tasks.merge(repository, "prices")
+
+    assert ":\nred\n100%\n" in why(repository)
 
 
 def test_a_push_that_was_refused_is_told_once_it_has_landed(repository: Path, tmp_path: Path) -> None:
@@ -283,7 +328,9 @@ def hostile(repository: Path) -> Path:
     """A task that says to the terminal what it can, in its title, its reviews, its file names and its gate's log."""
     at.have_gate(repository, r"sh -c 'printf \"\\033]0;owned\\007\\033[31m\"; exit 1'")
     name = "src/\x1b[31mred.py"
-    worktree = tasks.spawn(repository, "prices", title=HOSTILE, agent=HOSTILE)
+    worktree = tasks.spawn(repository, "prices", title=HOSTILE)
+    project = open_project(repository)
+    project.runs.update(TaskId("prices"), lambda run: replace(run, agent=HOSTILE))
     tasks.commit(worktree, {name: "RED = 1\n"})
     tasks.hand_in(repository, "prices")
     at.run(repository, "approve", "prices", "-m", HOSTILE)
@@ -330,5 +377,5 @@ def test_the_keys_of_the_document_stay(repository: Path) -> None:
     assert document["next_command"] == "conductor-git approve prices"
     assert document.keys() == {
         "schema", "task", "reviews", "waits_for", "next_command", "explanation", "queue", "collisions",
-        "worktree_exists", "evidence",
+        "worktree_exists", "evidence", "children",
     }  # fmt: skip

@@ -58,6 +58,7 @@ CASES = [
     Case(at.approved, "the landing: number 1 in the queue", "COMPLETED"),
     Case(at.second_in_the_queue, "the landing: number 2 in the queue", "COMPLETED"),
     Case(at.approved_and_moved, "a review of what its branch is at now", "IN_REVIEW"),
+    Case(at.approved_without_its_branch, "its branch, which is gone", "APPROVED"),
     Case(at.approved_and_in_need, "pears to land first", "APPROVED"),
     Case(at.about_to_conflict, "its worker: it would conflict with main", "IN_REVIEW", at.settled),
     Case(at.without_its_target, "the landing: number 1 in the queue", "COMPLETED"),
@@ -67,7 +68,7 @@ CASES = [
     Case(at.landed, "nothing: it has landed", "CANCELLED"),
     Case(at.landed_with_its_worktree_left, "nothing: it has landed", "CANCELLED"),
     Case(at.undone, "nothing: too dear", "ASSIGNED"),
-    Case(at.failed, "nothing: sh ended with exit code 7", "WORKING"),
+    Case(at.failed, "nothing: sh ended with exit code 7: it broke", "WORKING"),
     Case(at.cancelled_and_gone, "nothing: done elsewhere", "ASSIGNED"),
 ]
 
@@ -112,6 +113,19 @@ def test_what_show_says_moves_a_task_moves_it(repository: Path, case: Case) -> N
 
 def test_uncommitted_work_is_saved_before_the_target_is_merged(repository: Path) -> None:
     at.in_conflict_with_uncommitted_work(repository)
+
+    save, join, *rest = shown(repository)["explanation"]["moves"]
+
+    assert typed(repository, save).returncode == 0
+    assert typed(repository, join).returncode == 1
+    at.settled(repository)
+    assert [typed(repository, command).returncode for command in rest] == [0, 0]
+    assert tasks.record(repository, "prices").state == "IN_REVIEW"
+
+
+def test_uncommitted_work_is_saved_before_an_approved_task_is_brought_past_a_conflict(repository: Path) -> None:
+    at.about_to_conflict(repository)
+    tasks.write(at.place(repository), {"src/prices.py": at.DEAR + "# mine\n"})
 
     save, join, *rest = shown(repository)["explanation"]["moves"]
 

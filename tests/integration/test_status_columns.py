@@ -109,7 +109,7 @@ def test_what_was_remembered_of_collisions_may_be_damaged(repository: Path, cont
 
 def test_how_long_an_agent_may_be_quiet_is_what_the_config_said_at_the_last_spawn(repository: Path) -> None:
     at.with_an_agent_at_work(repository)
-    beat = repository / ".git/conductor/tasks/prices/heartbeat"
+    beat = repository / ".git/conductor/tasks/prices/activity"
     kit.until(beat.exists)
     an_hour_ago = beat.stat().st_mtime - 3600
     os.utime(beat, (an_hour_ago, an_hour_ago))

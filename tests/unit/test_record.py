@@ -17,6 +17,8 @@ from conductor_git.names import CommitId, RunId, TaskId
 from conductor_git.record import BadField, format_time, from_tree, parse_time, to_tree
 from conductor_git.run import (
     Attempt,
+    Doing,
+    End,
     Event,
     GateResult,
     Landing,
@@ -27,6 +29,7 @@ from conductor_git.run import (
     State,
     Step,
     Strategy,
+    Supervision,
 )
 
 NOON: Final = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -66,10 +69,18 @@ ATTEMPTS: Final = st.builds(
     supervisor=maybe(st.builds(ProcessId, COUNTS, NUMBERS)),
     agent_version=maybe(WORDS),
     ended_at=maybe(TIMES),
-    end=maybe(WORDS),
+    end=maybe(st.sampled_from(End)),
     exit_code=maybe(st.integers(-255, 255)),
     signal=maybe(WORDS),
+    why=maybe(WORDS),
+    retry_at=maybe(TIMES),
     cost_usd=maybe(NUMBERS),
+    tokens_in=maybe(COUNTS),
+    tokens_out=maybe(COUNTS),
+    terminal=maybe(WORDS),
+)
+SUPERVISIONS: Final = st.builds(
+    Supervision, st.builds(ProcessId, COUNTS, NUMBERS), st.sampled_from(Doing), TIMES, maybe(TIMES), maybe(WORDS)
 )
 GATES: Final = st.builds(GateResult, WORDS, WORDS, maybe(st.integers(-255, 255)), NUMBERS, WORDS)
 LANDINGS: Final = st.builds(
@@ -110,6 +121,11 @@ RUNS: Final = st.builds(
     reason=maybe(WORDS),
     history=tuples(STEPS),
     attempts=tuples(ATTEMPTS),
+    attempts_before=COUNTS,
+    supervision=maybe(SUPERVISIONS),
+    parent_task_id=maybe(IDS),
+    plan=maybe(WORDS),
+    fallbacks=tuples(WORDS),
     landing=maybe(LANDINGS),
 )
 
@@ -154,7 +170,8 @@ def test_every_field_of_a_run_is_on_disk() -> None:
 
 @pytest.mark.parametrize("key", sorted(to_tree(plain()).keys() - {
     "agent", "head_commit", "approved_commit", "merge_commit", "summary", "reason", "landing", "command", "needs",
-    "history", "attempts", "priority", "review_of", "undo", "join",
+    "history", "attempts", "priority", "review_of", "undo", "join", "attempts_before", "supervision", "parent_task_id",
+    "plan", "fallbacks",
 }))  # fmt: skip
 @pytest.mark.parametrize("value", [None, [], {}, ["a"]], ids=["missing", "a list", "a mapping", "a full list"])
 def test_a_needed_key_that_is_missing_or_of_another_kind_is_named(key: str, value: object) -> None:
@@ -181,6 +198,10 @@ def test_a_needed_key_that_is_missing_or_of_another_kind_is_named(key: str, valu
         ("history", ["spawn"]),
         ("history", [{"event": "spawn"}]),
         ("attempts", [{"run_id": "x"}]),
+        ("attempts_before", "some"),
+        ("supervision", "mine"),
+        ("supervision", {"doing": "attempt"}),
+        ("parent_task_id", "../x"),
         ("landing", "soon"),
         ("landing", {"phase": "lost"}),
         ("version", "2"),

@@ -1,4 +1,4 @@
-"""stop: end a task's agent."""
+"""stop, resume: a task's agent, ended and started again."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import typer
 
 from conductor_git.cli.documents import task_document
 from conductor_git.cli.here import here
-from conductor_git.cli.options import Json, Task, panel
+from conductor_git.cli.options import Json, Task, TaskHere, panel
 from conductor_git.cli.output import answer, document, narrate
+from conductor_git.cli.supervised import doing
 from conductor_git.run import utcnow
 
 app = typer.Typer()
@@ -29,3 +30,23 @@ def stop(task: Task, as_json: Json = False) -> None:
     narrate(
         "✓" if was_running else "○", f"the agent of {task_id} " + ("was stopped" if was_running else "was not running")
     )
+
+
+@app.command(rich_help_panel=panel("work"), epilog="Example: conductor-git resume fix-login")
+def resume(task: TaskHere = None, as_json: Json = False) -> None:
+    """Let the task's agent go on: after a stop, a review that asks for changes, a bounce, or a supervisor's death.
+
+    An agent that is still alive is adopted; else another attempt begins, which is told how things stand.
+    """
+    from conductor_git.workflow.resume import resume as go_on
+
+    place = here()
+    run, was_started = go_on(place.project, place.task(task))
+    if as_json:
+        document(task=task_document(run), started=was_started)
+        return
+    answer(f"{run.task_id} {run.state}")
+    if was_started:
+        narrate("◎", doing(run))
+    else:
+        narrate("○", f"{run.task_id} has a supervisor already: {doing(run)}")

@@ -18,13 +18,14 @@ def task_document(run: Run) -> dict[str, Any]:
     """Every result that claims success carries at least these, from the record."""
     tree = to_tree(run)
     for attempt in tree["attempts"]:
-        attempt["pid_started"] = _number(attempt["pid_started"])
         attempt["cost_usd"] = _number(attempt["cost_usd"])
-        if attempt["supervisor"]:
-            attempt["supervisor"]["pid_started"] = _number(attempt["supervisor"]["pid_started"])
-    if tree["landing"]:
-        tree["landing"]["cleanup"] = tree["landing"]["cleanup"] == "true"
-        for gate in tree["landing"]["gates"]:
+    supervision = [tree["supervision"]["process"]] if tree["supervision"] else []
+    for process in (*tree["attempts"], *(attempt["supervisor"] for attempt in tree["attempts"]), *supervision):
+        if process is not None:
+            process["pid_started"] = _number(process["pid_started"])
+    for landing in filter(None, (tree["landing"], tree["undo"], tree["join"])):
+        landing["cleanup"] = landing["cleanup"] == "true"
+        for gate in landing["gates"]:
             gate["seconds"] = _number(gate["seconds"])
     return tree
 
@@ -40,6 +41,7 @@ def row_document(row: Row) -> dict[str, Any]:
         "title": run.title,
         "state": str(run.state),
         "health": str(row.health) if row.health else None,
+        "supervised": row.supervised,
         "agent": run.agent,
         "branch": run.branch,
         "target": run.target,
@@ -55,6 +57,7 @@ def row_document(row: Row) -> dict[str, Any]:
         "files": row.files,
         "generation": run.generation,
         "review_of": run.review_of,
+        "parent_task_id": run.parent_task_id,
         "collides": None if foreseen is None else [str(one.other) for one in foreseen.others],
         "would_conflict": None if foreseen is None else list(foreseen.target_files),
         "queue_position": row.position,

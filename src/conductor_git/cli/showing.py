@@ -13,6 +13,7 @@ from conductor_git.cli.wrapping import cells, wrapped
 from conductor_git.names import short
 from conductor_git.review import Review, Verdict, is_outdated
 from conductor_git.run import GateResult, Run, Step, next_command, utcnow
+from conductor_git.wording import several
 from conductor_git.workflow.explaining.commands import only_looks
 from conductor_git.workflow.show import Shown
 from conductor_git.workflow.show import show as look_at
@@ -21,6 +22,7 @@ _NARROWEST: Final = 40
 _UNBOUNDED: Final = 1 << 20
 """The width of a pipe, where nothing is wrapped: `grep` finds whole sentences there."""
 _LEAST_NOTE: Final = 24
+_CHILDREN: Final = 8
 
 
 def show(*, task: str, as_json: bool = False) -> None:
@@ -47,6 +49,7 @@ def _document(shown: Shown) -> dict[str, Any]:
             "tasks": [{"task_id": met.other, "files": list(met.files)} for met in facts.collides],
             "target": list(facts.target_files),
         },
+        "children": [{"task_id": child.task_id, "state": str(child.state)} for child in shown.children],
         "worktree_exists": facts.tree.is_there,
         "evidence": shown.evidence,
     }
@@ -73,6 +76,8 @@ def _facts(shown: Shown) -> Iterator[str]:
         "worktree": _clean(run.worktree) + ("" if shown.facts.tree.is_there else "  (gone)"),
         "last landing": str(run.landing.outcome) if run.landing and run.landing.outcome else "",
         "priority": str(run.priority) if run.priority else "",
+        "sub-task of": run.parent_task_id or "",
+        "sub-tasks": several([f"{child.task_id} {child.state}" for child in shown.children], _CHILDREN),
     }
     yield from _hanging("task", f"{run.task_id}: {run.title}")
     for name, value in known.items():

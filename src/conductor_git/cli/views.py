@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from conductor_git.cli.documents import row_document
 from conductor_git.cli.here import Here, onlooker
-from conductor_git.cli.output import STATE_COLOURS, age, coloured, columns, document, narrate, printable, within
+from conductor_git.cli.output import STATE_COLOURS, coloured, columns, document, narrate, printable, within
 from conductor_git.errors import BadRecord
-from conductor_git.run import Event, Outcome, Run, State, utcnow
+from conductor_git.names import TaskId
+from conductor_git.run import Doing, Event, Outcome, Run, State, utcnow
+from conductor_git.wording import age
 from conductor_git.workflow.look import Row
 from conductor_git.workflow.look import status as look
+from conductor_git.workflow.looking.tree import tree
 
 _HEADER: Final = ("TASK", "STATE", "HEALTH", "AGENT", "AGE", "±TARGET", "FILES", "COLLIDES", "NOTE", "TITLE")
+_NOTE: Final = _HEADER.index("NOTE") - 1
 _UNREADABLE: Final = "UNREADABLE"
 _TARGET: Final = "target"
 _NAMED: Final = 2
@@ -50,12 +54,24 @@ def _table(place: Here, states: Sequence[State], everything: bool, *, is_redrawn
         print("\x1b[H\x1b[2J", end="")
     for error in bad:
         narrate("▲", error.message)
-    lines = sorted([*map(_cells, rows), *map(_unreadable, bad)])
+    lines = list(_lines(rows, bad))
     if lines:
         table = within(columns(_HEADER, lines), sys.stdout)
         print(_painted(table, [cells[1] for cells in lines]), flush=True)
     else:
         narrate("○", "no tasks" if everything else "no live tasks; conductor-git status --all shows ended ones")
+
+
+def _lines(rows: Sequence[Row], bad: Sequence[BadRecord]) -> Iterator[tuple[str, ...]]:
+    """A line a task, each sub-task indented below the one whose worker spawned it, where that is shown."""
+    found = {row.run.task_id: _cells(row) for row in rows}
+    found |= {TaskId(str(error.facts["task_id"])): _unreadable(error) for error in bad}
+    parents = dict.fromkeys(found) | {row.run.task_id: row.run.parent_task_id for row in rows}
+    for task_id, depth in tree(parents):
+        name, *cells = found[task_id]
+        if depth == 0 and (parent := parents[task_id]) is not None:
+            cells[_NOTE] = "; ".join(filter(None, (cells[_NOTE], f"of {parent}")))
+        yield ("  " * depth + name, *cells)
 
 
 def _unreadable(error: BadRecord) -> tuple[str, ...]:
@@ -91,14 +107,30 @@ def _note(row: Row) -> str:
     if run.review_of is not None:
         return f"reviews {run.review_of}"
     match run.state:
-        case State.WORKING:
-            return _sent_back(run)
+        case State.ASSIGNED | State.WORKING:
+            return _supervised(row) or _sent_back(run)
         case State.APPROVED:
             return _queued(row)
         case State.CANCELLED if run.undo is not None:
             return "undone"
         case _:
             return ""
+
+
+def _supervised(row: Row) -> str:
+    """What its agent waits for, or that nobody is left to see to it."""
+    supervision = row.run.supervision
+    if supervision is None:
+        return ""
+    if not row.supervised:
+        return "supervisor gone"
+    at = f" {supervision.until:%H:%M}Z" if supervision.until is not None else ""
+    words = {
+        Doing.SLOT: "waits for a place",
+        Doing.BACKOFF: f"next attempt{at}",
+        Doing.LIMIT: f"not served until{at}" if at else "not served",
+    }
+    return words.get(supervision.doing, "")
 
 
 def _sent_back(run: Run) -> str:

@@ -13,9 +13,11 @@ from conductor_git.cli.documents import task_document
 from conductor_git.cli.here import Here, here, picker
 from conductor_git.cli.options import Json, Task, TaskHere, Why, panel
 from conductor_git.cli.output import answer, document, narrate, say
+from conductor_git.cli.supervised import doing
 from conductor_git.errors import BadInput
 from conductor_git.names import parse_task_id, short
 from conductor_git.run import Run, next_command, utcnow
+from conductor_git.wording import several
 
 if TYPE_CHECKING:
     from conductor_git.config.model import Config
@@ -55,26 +57,28 @@ def spawn(  # noqa: PLR0913, PLR0917 - one parameter an option
     as_json: Json = False,
 ) -> None:
     """Give a task a branch and a worktree of its own, and start its agent there."""
-    from conductor_git.settings import agent_command, project_config, without_effect
+    from conductor_git.settings import project_config, without_effect
     from conductor_git.workflow.spawn import Order, plan
     from conductor_git.workflow.spawn import spawn as make
 
     if command == ["-"] and message is None:
         command, message = None, "-"
     place = here()
+    by = picker(place)
     config = project_config(place.project)
     order = Order(
         task_id=parse_task_id(task),
         prompt=_prompt(message, prompt_file),
         title=title,
         agent=agent,
-        command=tuple(command or ()) or agent_command(config, agent, required=agent is not None),
+        command=tuple(command or ()),
         base=base,
         target=target,
         needs=tuple(map(parse_task_id, needs or ())),
         reviews_required=reviews,
         existing=existing,
         priority=priority,
+        parent_task_id=by.speaker,
     )
     wanted = plan(place.project, order, config) if review is None else _plan_review(place, order, config, review)
     if dry_run:
@@ -89,9 +93,9 @@ def spawn(  # noqa: PLR0913, PLR0917 - one parameter an option
         return
     for key in without_effect(config):
         narrate("▲", f"`{key}` is set in the config, and this version does not act on it")
-    run = make(place.project, wanted, by=picker(place), at=utcnow(), start_agent=not no_start)
+    run = make(place.project, wanted, by=by, at=utcnow(), start_agent=not no_start)
     _answer(run, as_json, run.worktree)
-    _narrate_spawn(run, no_start)
+    _narrate_spawn(run)
 
 
 def _plan_review(place: Here, order: Order, config: Config, review: str) -> Plan:
@@ -100,14 +104,16 @@ def _plan_review(place: Here, order: Order, config: Config, review: str) -> Plan
     return plan_review(place.project, order, config, parse_task_id(review))
 
 
-def _narrate_spawn(run: Run, no_start: bool) -> None:
+def _narrate_spawn(run: Run) -> None:
     if run.review_of is not None:
         narrate("✓", f"{run.task_id} reviews {run.review_of} at {short(run.base_commit)}")
     else:
         narrate("✓", f"{run.task_id} has the branch {run.branch}, from {run.target} at {short(run.base_commit)}")
+    if run.parent_task_id is not None:
+        narrate("○", f"it is a sub-task of {run.parent_task_id}")
     narrate("○", f"its worktree is {run.worktree}")
-    if run.command and not no_start:
-        narrate("◎", f"{run.agent} is at work; see it with: conductor-git log {run.task_id} -f")
+    if run.supervision is not None or run.attempts:
+        narrate("◎", doing(run))
     else:
         narrate("↳", f"cd {run.worktree} && conductor-git start")
 
@@ -181,7 +187,7 @@ def fail(task: TaskHere = None, message: Why = None, as_json: Json = False) -> N
 
     place = here()
     run = give_up(place.project, place.task(task), by=place.actor, at=utcnow(), why=message)
-    _ended(run, as_json)
+    _ended(place, run, as_json)
 
 
 @app.command(rich_help_panel=panel("work"), epilog="Example: conductor-git cancel fix-login -m 'done elsewhere'")
@@ -191,14 +197,20 @@ def cancel(task: Task, message: Why = None, as_json: Json = False) -> None:
 
     place = here()
     run = call_off(place.project, place.task(task), by=place.actor, at=utcnow(), why=message)
-    _ended(run, as_json)
+    _ended(place, run, as_json)
 
 
-def _ended(run: Run, as_json: bool) -> None:
+def _ended(place: Here, run: Run, as_json: bool) -> None:
+    from conductor_git.workflow.family.kin import children
+
     _answer(run, as_json, f"{run.task_id} {run.state}")
     what = f"{run.worktree} stays as it is"
     what = what if run.review_of else f"the branch {run.branch} and {run.worktree} stay as they are"
     narrate("✓", f"{run.task_id} is {run.state}; {what}")
+    if living := [child for child in children(place.project, run.task_id) if not child.state.is_final]:
+        said = several([f"{child.task_id} ({child.state})" for child in living])
+        narrate("▲", f"what it had spawned goes on: {said}")
+        narrate("↳", f"conductor-git cancel {living[0].task_id}")
     narrate("↳", next_command(run))
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from conductor_git.review import Review
 
 _NEWS = 10
+_LOOKED_THROUGH = 100
+"""So many messages of the bus are looked at for what is said to the worker."""
 
 
 def heartbeat(*, task: str | None = None, note: str | None = None, as_json: bool = False) -> None:
@@ -95,11 +97,15 @@ def _say_export(context: WorkerContext, facts: dict[str, Any], form: str) -> Non
 
 
 def _say_all(context: WorkerContext, facts: dict[str, Any], as_json: bool) -> None:
+    from conductor_git.workflow.looking.news import news, own_runs
+
     layout = Layout(context.state_dir.parent)
     prompt = _prompt(layout, context)
     state = _state(layout, context)
     reviews, head = _reviews(layout, context)
-    news = _bus(layout).tail(_NEWS)
+    bus = _bus(layout)
+    recent = bus.tail(_LOOKED_THROUGH)
+    told = news(bus, recent, context.task_id, own_runs(layout, context.task_id))[-_NEWS:]
     if as_json:
         from conductor_git.message import message_document
 
@@ -108,7 +114,8 @@ def _say_all(context: WorkerContext, facts: dict[str, Any], as_json: bool) -> No
             state=state,
             prompt=prompt,
             reviews=[_review_document(review, head) for review in reviews],
-            messages=[message_document(message) for message in news],
+            news=[message_document(message) for message in told],
+            messages=[message_document(message) for message in recent[-_NEWS:]],
         )
         return
     say(
@@ -128,8 +135,9 @@ def _say_all(context: WorkerContext, facts: dict[str, Any], as_json: bool) -> No
 
     _section("prompt", "" if prompt.strip() == context.description else prompt.strip())
     _section("reviews", "\n\n".join(_review_text(review, head) for review in reviews))
-    if news:
-        print("\nnew on the bus", *(brief(message).partition("\n")[0] for message in news), sep="\n")
+    _section("for you", "\n".join(f"{brief(message)}\n          {message.msg_id}" for message in told))
+    if recent:
+        print("\nnew on the bus", *(brief(message).partition("\n")[0] for message in recent[-_NEWS:]), sep="\n")
 
 
 def _reviews(layout: Layout, context: WorkerContext) -> tuple[Sequence[Review], str]:

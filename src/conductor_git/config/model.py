@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from conductor_git.config.duration import format_duration, parse_duration
-from conductor_git.run import Strategy
+from conductor_git.run import KEPT_ATTEMPTS, Strategy
 
 VERSION: Final = 1
 _TEMPLATE_FIELD: Final = re.compile(r"\{task_id\}|\{repo\}")
@@ -73,6 +73,7 @@ def _masked(url: str) -> str:
 
 Text = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00]*$")]
 RefName = Annotated[Text, AfterValidator(_ref_part)]
+Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 Name = Annotated[str, AfterValidator(_name)]
 """A word that is also a file name and a line of a commit message."""
 Seconds = Annotated[
@@ -119,11 +120,17 @@ class Ports(_Part):
 
 
 class Agent(_Part):
-    """How an agent is called: a command of the project's own, or a known agent's model and further arguments."""
+    """How an agent is called: a command of the project's own, or a known agent's model and further arguments.
+
+    `permissive` lets a known agent do without asking what it would ask a person for. `keys` are the variables of our
+    environment that a command of the project's own may have of those that hold providers' keys.
+    """
 
     command: tuple[Text, ...] | None = Field(None, min_length=1)
     model: Text | None = None
     args: tuple[str, ...] = ()
+    permissive: bool = False
+    keys: tuple[Variable, ...] | None = None
 
 
 class Agents(BaseModel):
@@ -146,13 +153,25 @@ class Agents(BaseModel):
 
 
 class Limits(_Part):
-    """`attempt_time` ends an attempt; `quiet_after` only marks a worker as slow."""
+    """What bounds the agents.
+
+    At most `workers` attempts run at once in the project. A task has `attempts` of them, each ended after
+    `attempt_time`, with pauses from `backoff` on, doubled each time; together they may cost `cost_usd`. `quiet_after`
+    only marks a worker as slow. A provider that would not serve is waited for, in all for `limit_wait`. What an agent
+    started may go on for `after_done` once it has called `done`. A worker may have `children` sub-tasks, `depth` levels
+    of them.
+    """
 
     workers: int = Field(16, ge=1, le=10_000)
-    attempts: int = Field(3, ge=1, le=1000)
+    attempts: int = Field(3, ge=1, le=KEPT_ATTEMPTS)
     attempt_time: Seconds = 3600.0
     quiet_after: Seconds = 600.0
     cost_usd: float | None = Field(None, gt=0, allow_inf_nan=False)
+    backoff: Seconds = 5.0
+    limit_wait: Seconds = 21600.0
+    after_done: Seconds = 60.0
+    children: int = Field(8, ge=0, le=1000)
+    depth: int = Field(2, ge=0, le=16)
 
 
 class Bus(_Part):
@@ -187,6 +206,7 @@ class Config(_Part):
     include: Annotated[Text, AfterValidator(_inside)] | None = None
     ports: Ports = Ports()
     agents: Agents = Agents()
+    terminal: Literal["none", "tmux"] = "none"
     limits: Limits = Limits()
     bus: Bus = Bus()
     queue: Queue = Queue()
@@ -219,6 +239,7 @@ class Config(_Part):
         for name, agent in sorted(self.agents.named.items()):
             steps += [(f"agents.{name}.command", agent.command)] if agent.command else []
             steps += [(f"agents.{name}.args", agent.args)] if agent.args else []
+            steps += [(f"agents.{name}.permissive", ("true",))] if agent.permissive else []
         return tuple(steps)
 
     def commands_digest(self) -> str:

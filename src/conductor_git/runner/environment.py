@@ -12,15 +12,18 @@ from conductor_git.layout import CONTEXT_NAME
 from conductor_git.names import RunId
 from conductor_git.project import Project
 from conductor_git.run import Run
+from conductor_git.runner.agents.registry import provider_keys
 
 
-def agent_environment(project: Project, run: Run, run_id: RunId) -> dict[str, str]:
+def agent_environment(project: Project, run: Run, run_id: RunId, keys: frozenset[str] | None) -> dict[str, str]:
     """The environment of an attempt: ours without git's and our own variables, plus those of formats.md.
 
-    The fence comes with it, so that the agent's git commands move no ref but its branch.
+    Of the variables that hold a provider's key, the agent gets `keys`; None leaves it all of them. The fence comes with
+    it, so that the agent's git commands move no ref but its branch.
     """
-    ours = environment.without_git(environment.inherited())
-    inherited = {name: value for name, value in ours.items() if not name.startswith("CONDUCTOR_")}
+    inherited = _without_ours(environment.without_git(environment.inherited()))
+    if keys is not None:
+        inherited = {name: value for name, value in inherited.items() if name in keys or name not in provider_keys()}
     hooks = fence.materialise(project.layout.hooks, remotes(project))
     return (
         inherited
@@ -43,7 +46,21 @@ def identity_variables(project: Project, run: Run, run_id: RunId) -> dict[str, s
         "CONDUCTOR_RUN_ID": run_id,
         "CONDUCTOR_BUS": project.bus.url,
         "CONDUCTOR_GENERATION": str(run.generation),
+        "CONDUCTOR_OUTPUT": str(project.layout.attempt(run.task_id, run_id) / "output.md"),
     }
+
+
+def supervisor_environment() -> dict[str, str]:
+    """Ours, without what makes us a worker: a supervisor belongs to no attempt, also where an agent asked for it.
+
+    Nor does it go by git's variables, or by settings that an agent may have put into its own environment.
+    """
+    ours = environment.without_git(environment.inherited())
+    return _without_ours(ours) if "CONDUCTOR_RUN_ID" in ours else ours
+
+
+def _without_ours(variables: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in variables.items() if not name.startswith("CONDUCTOR_")}
 
 
 def original_hooks(project: Project) -> Path:

@@ -3,84 +3,91 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from conductor_git import process
-from conductor_git.environment import inherited, variable
 from conductor_git.errors import AgentFailed, BadInput
-from conductor_git.names import TaskId
+from conductor_git.processtable import is_alive
 from conductor_git.project import Project
-from conductor_git.run import Run
+from conductor_git.run import Doing, ProcessId, Run, State
+from conductor_git.runner.calling import is_launchable
+from conductor_git.runner.environment import supervisor_environment
+from conductor_git.runner.stop import running
 
-_START_SECONDS: Final = 20
-_SUPERVISED: Final = "conductor_git.runner.supervise"
-_ATTENDED: Final = "conductor_git.workflow.agent_review.attend"
-"""For a reviewer's task: supervised, and its worktree removed after its verdict."""
+_START_SECONDS: Final = 30
+_SUPERVISOR: Final = "conductor_git.workflow.attend"
+"""The program that a supervisor is; above us, because a prompt tells what only workflows know."""
 
 
 def launch(project: Project, run: Run) -> Run:
-    """Start the task's command under a supervisor of its own session and return once its attempt is on record.
+    """Start a supervisor of its own session for the task; return once what it does is on record.
 
-    The supervisor outlives this process and its terminal. `AgentFailed` where the command could not be
-    started or no attempt appears in time; the task and its worktree stay.
+    That is an attempt under way or over, or a wait: for a place among the workers, for a provider. It outlives this
+    process and its terminal. `AgentFailed` where no agent could be started, or nothing is on record in time; the task
+    and its worktree stay.
     """
-    if not run.command:
-        raise BadInput(f"{run.task_id} has no command to run", hint=f"conductor-git spawn {run.task_id} -- COMMAND")
+    if not is_launchable(run):
+        raise BadInput(f"{run.task_id} has no agent to launch", hint=f"conductor-git spawn {run.task_id} --agent NAME")
     log = project.layout.task(run.task_id) / "supervisor.log"
     place = [str(project.layout.common_dir), str(project.repository), run.task_id]
-    process.detach(
-        [sys.executable, "-m", _ATTENDED if run.review_of else _SUPERVISED, *place],
+    supervisor = process.detach(
+        [sys.executable, "-m", _SUPERVISOR, *place],
         cwd=project.repository,
-        environment=inherited(),
+        environment=supervisor_environment(),
         log=log,
     )
-    return _registered(project, run, log)
+    return _registered(project, run, supervisor, log)
 
 
-def require_command(task_id: TaskId, command: Sequence[str]) -> None:
-    """Refuse a command whose program is not to be found, before anything is made for it.
-
-    A path relative to the worktree cannot be looked up before that is there; the supervisor finds out.
-    """
-    if not command or ("/" in command[0] and not command[0].startswith("/")):
-        return
-    if shutil.which(command[0], path=variable("PATH")) is None:
-        raise AgentFailed(
-            f"the agent's command {command[0]!r} was not found, or is not executable",
-            hint=f"command -v {shlex.quote(command[0])}",
-            task_id=task_id,
-            command=list(command),
-        )
-
-
-def _unstartable(run: Run) -> AgentFailed:
-    return AgentFailed(
-        f"the agent's command {run.command[0]!r} could not be started in {run.worktree}, so {run.task_id} has failed",
-        hint=f"conductor-git bus read --task {run.task_id} --type ERROR",
-        task_id=run.task_id,
-        command=list(run.command),
+def _registered(project: Project, before: Run, supervisor: ProcessId, log: Path) -> Run:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        lives = is_alive(supervisor)
+        now = project.runs.get(before.task_id)
+        if _could_not_start(now, before):
+            raise _failed(now)
+        if _is_told(now, before, supervisor):
+            return now
+        if not lives:
+            break
+        time.sleep(0.02)
+    now = project.runs.get(before.task_id)
+    if _is_told(now, before, supervisor) or (not is_alive(supervisor) and not log.stat().st_size):
+        return now  # somebody else supervises it, or it was over at once
+    raise AgentFailed(
+        f"nothing was on record of a supervisor of {before.task_id} after {_START_SECONDS} s",
+        hint=f"cat {shlex.quote(str(log))}",
+        task_id=before.task_id,
+        log=str(log),
     )
 
 
-def _registered(project: Project, run: Run, log: Path) -> Run:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        now = project.runs.get(run.task_id)
-        attempt = now.last_attempt
-        if attempt is not None and len(now.attempts) > len(run.attempts):
-            if attempt.end == "unstartable":
-                raise _unstartable(now)
-            if attempt.pid or attempt.end:
-                return now
-        time.sleep(0.02)
-    raise AgentFailed(
-        f"no attempt of {run.task_id} was on record after {_START_SECONDS} s",
-        hint=f"cat {shlex.quote(str(log))}",
+def _could_not_start(now: Run, before: Run) -> bool:
+    """Whether it failed without an agent that ran; one that fails its task by itself was started."""
+    new = [attempt for attempt in now.attempts if attempt.run_id not in {known.run_id for known in before.attempts}]
+    return now.state is State.FAILED and all(attempt.pid is None for attempt in new)
+
+
+def _is_told(now: Run, before: Run, supervisor: ProcessId) -> bool:
+    """Whether what our supervisor does can be seen in the record."""
+    attempt = now.last_attempt
+    is_new = attempt is not None and (not before.attempts or attempt.run_id != before.attempts[-1].run_id)
+    if attempt is not None and is_new and (attempt.pid is not None):
+        return True
+    if now.supervision is None or now.supervision.process != supervisor:
+        return False
+    waits = now.supervision.doing is not Doing.ATTEMPT
+    adopted = not is_new and (left := running(now)) is not None and left.supervisor == supervisor
+    return waits or adopted
+
+
+def _failed(run: Run) -> AgentFailed:
+    return AgentFailed(
+        f"{run.task_id} has failed: {run.reason}",
+        hint=f"conductor-git bus read --task {run.task_id} --type ERROR --type RUN_CRASH",
         task_id=run.task_id,
-        log=str(log),
+        command=list(run.command),
     )

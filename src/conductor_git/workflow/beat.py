@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from conductor_git.actor import Actor
 from conductor_git.errors import StaleGeneration
-from conductor_git.heartbeat import touch
+from conductor_git.heartbeat import touch, touch_activity
 from conductor_git.layout import Layout
 from conductor_git.names import TaskId
 from conductor_git.workflow.looking.glance import glance
@@ -33,6 +33,7 @@ def beat(
             generation=current,
         )
     touch(layout, task_id)
+    touch_activity(layout, task_id)
     if note:
         from conductor_git.message import Message
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,10 @@ from pathlib import Path
 from conductor_git import durable
 from conductor_git.errors import NotFound
 from conductor_git.names import RunId, TaskId
-from conductor_git.processtable import is_alive
 from conductor_git.project import Project
-from conductor_git.run import Run
+from conductor_git.workflow.following import Masking, Record, moments
 
 _CHUNK = 1 << 16
-_LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +38,16 @@ def attempt_log(project: Project, task_id: TaskId, *, number: int | None, stderr
 
 
 def pieces(project: Project, log: AttemptLog, *, follow: bool) -> Iterator[bytes]:
-    """The bytes of the log, never those of a file that a link in its place leads to (`UnsafePath`); with `follow`,
-    those that come until the attempt has ended too.
+    """The bytes of the log without secrets, never those of a file that a link in its place leads to (`UnsafePath`);
+    with `follow`, those that come until the attempt has ended too, line by line.
     """
     try:
         descriptor = durable.open_regular(log.path, os.O_RDONLY)
     except FileNotFoundError:
         return
+    masking = Masking()
     with os.fdopen(descriptor, "rb") as file:
-        while True:
-            ended = not follow or _has_ended(project.runs.get(log.task_id), log.run_id)
+        for _ in moments(Record(project, log.task_id), log.run_id, log.path) if follow else (True,):
             while piece := file.read(_CHUNK):
-                yield piece
-            if ended:
-                return
-            time.sleep(_LOOK_SECONDS)
-
-
-def _has_ended(run: Run, run_id: RunId) -> bool:
-    """Nothing will be added to the log: the end is on record, or nobody is left who could record it."""
-    return all(
-        attempt.ended_at is not None or not any(map(is_alive, filter(None, (attempt.process, attempt.supervisor))))
-        for attempt in run.attempts
-        if attempt.run_id == run_id
-    )
+                yield masking.feed(piece)
+    yield masking.rest()

@@ -5,26 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from typing import NamedTuple
 
 from conductor_git import history
-from conductor_git.errors import BadRecord, ConductorError
-from conductor_git.heartbeat import last_beat, quiet_after
+from conductor_git.errors import BadRecord
 from conductor_git.names import TaskId
-from conductor_git.processtable import is_alive
 from conductor_git.project import Project
 from conductor_git.run import Run, State
 from conductor_git.workflow.looking.glimpse import Foreseen, glimpse
+from conductor_git.workflow.looking.health import Health, health, is_supervised
 from conductor_git.workflow.looking.sift import LIVE, sift
-
-
-class Health(StrEnum):
-    """Derived from the process first and the heartbeat second, never stored."""
-
-    ALIVE = "alive"
-    SLOW = "slow"
-    DEAD = "dead"
-    DETACHED = "detached"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +34,17 @@ class Row:
     """What its branch would run into."""
     position: int | None = None
     """Its place in the queue of its target, from 1."""
+    queue: tuple[TaskId, ...] = ()
+    """That queue, where it has a place in it, in the order in which the tasks land."""
     unmet: tuple[TaskId, ...] = ()
     """The tasks that it needs and that neither have landed nor land before it."""
+    supervised: bool = False
+    """Whether a supervisor of ours looks after it."""
+
+    @property
+    def before(self) -> tuple[TaskId, ...]:
+        """The tasks that land before it in its queue."""
+        return self.queue[: (self.position or 1) - 1]
 
 
 def status(
@@ -79,10 +78,9 @@ def rows(project: Project, runs: Sequence[Run], now: datetime, *, among: Sequenc
     spans = {run.task_id: (run.base_commit, tips[run.branch_ref]) for run in live if run.branch_ref in tips}
     counts = history.changed_counts(project.git, spans.values())
     foreseen = glimpse(project, among, tips) if _can_meet(live, among, apart.values()) else {}
-    queues = places(project, among)
+    places = _places(project, among)
     for run in runs:
         ahead, behind = apart.get(pairs.get(run.task_id, ("", "")), (None, None))
-        position, unmet = queues.get(run.task_id, (None, ()))
         yield Row(
             run,
             health(project, run, now),
@@ -93,8 +91,8 @@ def rows(project: Project, runs: Sequence[Run], now: datetime, *, among: Sequenc
             behind,
             counts.get(spans.get(run.task_id, ("", ""))),
             foreseen.get(run.task_id),
-            position,
-            unmet,
+            *places.get(run.task_id, _Place()),
+            supervised=is_supervised(run),
         )
 
 
@@ -103,41 +101,23 @@ def _can_meet(live: Sequence[Run], among: Sequence[Run], apart: Iterable[tuple[i
     return bool(live) and (sum(not run.state.is_final for run in among) > 1 or any(behind for _, behind in apart))
 
 
-def places(project: Project, live: Sequence[Run]) -> dict[TaskId, tuple[int | None, tuple[TaskId, ...]]]:
-    """For each approved task among `live`, all that there are: its place in its queue, or what it waits for."""
-    approved = [run for run in live if run.state is State.APPROVED]
-    if not approved:
+class _Place(NamedTuple):
+    """As the `Row` has it."""
+
+    position: int | None = None
+    queue: tuple[TaskId, ...] = ()
+    unmet: tuple[TaskId, ...] = ()
+
+
+def _places(project: Project, live: Sequence[Run]) -> dict[TaskId, _Place]:
+    """The place of each approved task among `live`, which are all that there are."""
+    if not any(run.state is State.APPROVED for run in live):
         return {}
-    from conductor_git.landing import order
+    from conductor_git.workflow.looking.queues import queues
 
-    known = [*live, *_needed(project, approved, {run.task_id for run in live})]
-    found: dict[TaskId, tuple[int | None, tuple[TaskId, ...]]] = {}
-    for target in order.targets(approved):
-        queue = order.queue(known, target)
-        found |= {run.task_id: (number, ()) for number, run in enumerate(queue.ready, 1)}
-        found |= {waiting.run.task_id: (None, waiting.needs) for waiting in queue.waiting}
+    found: dict[TaskId, _Place] = {}
+    for queue in queues(project, live).values():
+        ready = tuple(run.task_id for run in queue.ready)
+        found |= {task_id: _Place(number, ready) for number, task_id in enumerate(ready, 1)}
+        found |= {waiting.run.task_id: _Place(unmet=waiting.needs) for waiting in queue.waiting}
     return found
-
-
-def _needed(project: Project, approved: Sequence[Run], known: set[TaskId]) -> Iterator[Run]:
-    """What approved tasks need of those that have ended."""
-    for task_id in {need for run in approved for need in run.needs} - known:
-        try:
-            yield project.runs.get(task_id)
-        except ConductorError:
-            continue  # it is not there or cannot be read, so nobody knows that it has landed
-
-
-def health(project: Project, run: Run, now: datetime) -> Health | None:
-    """How the worker is; None for a task that is final, where nothing is expected to live."""
-    if run.state.is_final:
-        return None
-    attempt = run.last_attempt
-    if attempt is None or attempt.ended_at is not None:
-        return Health.DETACHED
-    if attempt.process is None or not is_alive(attempt.process):
-        # Its supervisor is about to put on record how it began, or how it ended.
-        return Health.ALIVE if attempt.supervisor is not None and is_alive(attempt.supervisor) else Health.DEAD
-    beat = last_beat(project.layout, run.task_id)
-    quiet = now.timestamp() - beat if beat is not None else 0.0
-    return Health.SLOW if quiet > quiet_after(project.layout) else Health.ALIVE

@@ -15,9 +15,11 @@ from conductor_git.history import is_contained, tip_of
 from conductor_git.names import CommitId, TaskId, short
 from conductor_git.project import Project
 from conductor_git.run import TRANSITIONS, Event, Run, advance
-from conductor_git.runner.launch import launch, require_command
+from conductor_git.runner.calling import is_launchable, require_usable
+from conductor_git.runner.launch import launch
 from conductor_git.runner.stop import end_attempt
 from conductor_git.salvage.keep import Salvage, keep_commit, keep_head_of_gone, salvage
+from conductor_git.settings import project_config
 from conductor_git.transition import message_of, move
 from conductor_git.workflow.agent_review.again import review_again
 from conductor_git.workflow.spawn import write_context
@@ -32,16 +34,17 @@ def retry(
 
     The branch and its worktree go on as they are, and a worktree that is gone is made again. With `reset` they start
     over from the target's tip: the old commits and everything uncommitted are kept in a salvage ref first. A reviewer's
-    task goes on with the commit that is in review now. A task that has a command is launched again.
+    task goes on with the commit that is in review now. A task that an agent of ours worked on is launched again.
     """
     run = project.runs.get(task_id)
     if (run.state, Event.RETRY) not in TRANSITIONS:
         advance(run, Event.RETRY, at=at, by=by.name)
-    require_command(task_id, run.command)
+    if _has_agent(run):
+        require_usable(project_config(project), task_id, [run.agent or "", *run.fallbacks], run.command)
     end_attempt(project, task_id, at=at)
     if run.review_of is not None:
         run, kept = review_again(project, task_id, by=by, at=at)
-        return (launch(project, run) if run.command else run), kept
+        return _launched(project, run), kept
     with journal.operation(project.layout, task_id, "retry", seconds=60) as held:
         project = project.holding(held)
         run = project.runs.get(task_id)
@@ -71,7 +74,16 @@ def retry(
                 join=None,
             ),
         )
-    return (launch(project, run) if run.command else run), kept
+    return _launched(project, run), kept
+
+
+def _has_agent(run: Run) -> bool:
+    """Whether an agent of ours worked on it, or was to; a task that a person took up by hand stays theirs."""
+    return is_launchable(run) and bool(run.command or run.attempts)
+
+
+def _launched(project: Project, run: Run) -> Run:
+    return launch(project, run) if _has_agent(run) else run
 
 
 def _base_after(project: Project, run: Run) -> CommitId:

@@ -15,8 +15,9 @@ from conductor_git.store.reviews import FileReviews
 from conductor_git.workflow.explain import explain
 from conductor_git.workflow.explaining import found
 from conductor_git.workflow.explaining.facts import Explanation, Facts, Need
+from conductor_git.workflow.family.kin import children
 from conductor_git.workflow.look import Row, rows
-from conductor_git.workflow.looking.sift import LIVE, sift
+from conductor_git.workflow.looking.sift import live
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Shown:
     explanation: Explanation
     evidence: dict[str, Any] | None
     """What the last landing was put on its target for, as it is on the disk."""
+    children: tuple[Run, ...] = ()
+    """The sub-tasks that its worker spawned."""
 
 
 def show(project: Project, task_id: TaskId, *, now: datetime) -> Shown:
@@ -36,13 +39,12 @@ def show(project: Project, task_id: TaskId, *, now: datetime) -> Shown:
     `BadRecord` where its record cannot be read; anything else that cannot be looked at is told as such.
     """
     run = project.runs.get(task_id)
-    live = () if run.state.is_final else tuple(one for one in sift(project, LIVE) if isinstance(one, Run))
-    (row,) = rows(project, [run], now, among=live)
-    facts = _facts(project, row, live, now)
-    return Shown(row, facts, explain(facts), found.evidence(project, run))
+    (row,) = rows(project, [run], now, among=() if run.state.is_final else live(project))
+    facts = _facts(project, row, now)
+    return Shown(row, facts, explain(facts), found.evidence(project, run), children(project, task_id))
 
 
-def _facts(project: Project, row: Row, live: tuple[Run, ...], now: datetime) -> Facts:
+def _facts(project: Project, row: Row, now: datetime) -> Facts:
     run, foreseen = row.run, row.foreseen
     reviews, unreadable = _reviews(project, run.review_of or run.task_id)
     tip = row.tip if not run.state.is_final else found.tip(project, run)
@@ -50,6 +52,7 @@ def _facts(project: Project, row: Row, live: tuple[Run, ...], now: datetime) -> 
         run=run,
         now=now,
         health=row.health,
+        supervised=row.supervised,
         ahead=row.ahead,
         behind=row.behind,
         tip=tip,
@@ -63,7 +66,7 @@ def _facts(project: Project, row: Row, live: tuple[Run, ...], now: datetime) -> 
         person=found.person(project, run, reviews),
         needs=_needs(project, run),
         position=row.position,
-        ahead_in_queue=found.ahead_in_queue(live, run, row.position),
+        ahead_in_queue=row.before,
         unmet=row.unmet,
         landing=found.landing(project, run),
         was_foreseen=foreseen is not None,

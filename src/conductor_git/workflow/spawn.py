@@ -36,10 +36,12 @@ from conductor_git.integration import shared_config
 from conductor_git.names import CommitId, TaskId
 from conductor_git.project import Project, commit_of, require_commits
 from conductor_git.run import Event, Run, State, Step
-from conductor_git.runner.launch import launch, require_command
+from conductor_git.runner.calling import is_launchable, require_usable
+from conductor_git.runner.launch import launch
 from conductor_git.settings import bus_address
 from conductor_git.transition import begin
 from conductor_git.undo_spawn import remove_half_made
+from conductor_git.workflow.family.bounds import require_parent, room
 from conductor_git.workflow.reviewing.reviewer import refuse_own
 
 _SURE_NAME: Final = re.compile(
@@ -65,6 +67,12 @@ class Order:
     priority: int = 0
     review_of: TaskId | None = None
     """Of a reviewer's task, the one it is to review; see `workflow.spawn_review`."""
+    plan: str | None = None
+    """The plan that the task is of."""
+    fallbacks: tuple[str, ...] = ()
+    """The agents that take over, in this order, where `agent` cannot be used."""
+    parent_task_id: TaskId | None = None
+    """The task whose worker asks: what it spawns is a sub-task, and bounded by the config's `limits`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +96,9 @@ class Plan:
     """Where the project's messages go."""
     priority: int = 0
     review_of: TaskId | None = None
+    plan: str | None = None
+    fallbacks: tuple[str, ...] = ()
+    parent_task_id: TaskId | None = None
     quiet_after: float | None = None
     """`limits.quiet_after` of the config; None leaves what was remembered of it."""
 
@@ -99,8 +110,10 @@ def plan(project: Project, order: Order, config: Config) -> Plan:
     if known.current is None:
         require_commits(project)
     _require_known(project, order.needs)
-    require_command(order.task_id, order.command)
-    target = _target(project, order, config, known)
+    agent = agent_name(order, config)
+    require_usable(config, order.task_id, [*([agent] if agent else []), *order.fallbacks], order.command)
+    parent = None if order.parent_task_id is None else require_parent(project, order.parent_task_id)
+    target = _target(project, order, parent.target if parent else config.target or known.current, known)
     branch = config.branch.format(task_id=order.task_id, repo=project.repository.name)
     _require_branch_name(project, branch)
     tip = known.tips.get(branch)
@@ -124,12 +137,15 @@ def plan(project: Project, order: Order, config: Config) -> Plan:
         base_commit=_base(project, order.base, known.tips[target], tip),
         worktree=path,
         root=path.parent,
-        agent=agent_name(order, config),
+        agent=agent,
         command=order.command,
         needs=order.needs,
         reviews_required=order.reviews_required or config.reviews_required,
         bus=bus_address(project, config),
         priority=order.priority,
+        plan=order.plan,
+        fallbacks=order.fallbacks,
+        parent_task_id=order.parent_task_id,
         quiet_after=config.limits.quiet_after,
     )
 
@@ -156,8 +172,8 @@ def _first_line(prompt: str) -> str:
     return prompt.strip().split("\n", 1)[0][:120]
 
 
-def _target(project: Project, order: Order, config: Config, known: Branches) -> str:
-    target = order.target if order.target is not None else config.target or known.current
+def _target(project: Project, order: Order, default: str | None, known: Branches) -> str:
+    target = order.target if order.target is not None else default
     if target is None:
         raise BadInput(
             f"HEAD of {project.repository} is detached, so there is no branch to land on by default",
@@ -225,10 +241,11 @@ def spawn(project: Project, wanted: Plan, *, by: Actor, at: datetime, start_agen
     """Make what `wanted` says and return the task: ASSIGNED, or WORKING where its command was launched.
 
     A failure at any step undoes the steps before it, and only those; after a kill the next command does. Any number
-    of spawns may run at once: of one task id, one wins. A worker spawns no reviewer of its own work (`SelfReview`).
+    of spawns may run at once: of one task id, one wins, and no worker gets more sub-tasks than it may have
+    (`FamilyLimit`). A worker spawns no reviewer of its family's work (`SelfReview`).
     """
     if wanted.review_of is not None:
-        refuse_own(wanted.review_of, by)
+        refuse_own(project, wanted.review_of, by)
     facts = {
         "branch": wanted.branch,
         "new_branch": wanted.new_branch,
@@ -237,11 +254,14 @@ def spawn(project: Project, wanted: Plan, *, by: Actor, at: datetime, start_agen
         "new_directories": [str(parent) for parent in wanted.worktree.parents if not parent.exists()],
     }
     run = _made(project, wanted, facts, by, at)
-    return launch(project, run) if run.command and start_agent else run
+    return launch(project, run) if start_agent and is_launchable(run) else run
 
 
 def _made(project: Project, wanted: Plan, facts: dict[str, Any], by: Actor, at: datetime) -> Run:
-    with journal.operation(project.layout, wanted.task_id, "spawn", seconds=120, **facts) as held:
+    with (
+        room(project, wanted.parent_task_id, by=by, at=at) as born,
+        journal.operation(project.layout, wanted.task_id, "spawn", seconds=120, **facts) as held,
+    ):
         require_free(project, wanted.task_id)
         if os.path.lexists(wanted.worktree) or _branch_taken(project, wanted):
             raise PathExists(
@@ -251,7 +271,7 @@ def _made(project: Project, wanted: Plan, facts: dict[str, Any], by: Actor, at: 
             )
         holding = project.holding(held)
         try:
-            return _make(holding, wanted, by, at)
+            return _make(holding, wanted, by, born)
         except (ConductorError, OSError) as failed:
             # A git that ended by itself has freed its locks; one that a signal ended has not.
             _take_back(holding, wanted, facts, failed, killed=isinstance(failed, GitKilled))
@@ -339,6 +359,9 @@ def _first_record(project: Project, wanted: Plan, by: Actor, at: datetime) -> Ru
         needs=wanted.needs,
         priority=wanted.priority,
         review_of=wanted.review_of,
+        plan=wanted.plan,
+        fallbacks=wanted.fallbacks,
+        parent_task_id=wanted.parent_task_id,
         reviews_required=wanted.reviews_required,
         created_at=at,
         updated_at=at,

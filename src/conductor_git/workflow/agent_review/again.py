@@ -11,12 +11,12 @@ from conductor_git.actor import Actor
 from conductor_git.names import CommitId, TaskId
 from conductor_git.project import Project
 from conductor_git.run import Event, Run
-from conductor_git.runner.prompt import PROMPT_BYTES
 from conductor_git.salvage.keep import Salvage
 from conductor_git.transition import move
 from conductor_git.workflow.agent_review.prompt import added_to, prompt_for
 from conductor_git.workflow.agent_review.spawn import in_review
 from conductor_git.workflow.landing import cleanup
+from conductor_git.workflow.prompting.asked import PROMPT_BYTES
 from conductor_git.workflow.reviewing.reviewer import refuse_own
 from conductor_git.workflow.spawn import write_context
 
@@ -28,7 +28,7 @@ def review_again(project: Project, task_id: TaskId, *, by: Actor, at: datetime) 
     """
     run = project.runs.get(task_id)
     assert run.review_of is not None
-    refuse_own(run.review_of, by)
+    refuse_own(project, run.review_of, by)
     reviewed = in_review(project, run.review_of)
     commit = reviewed.head_commit
     assert commit is not None

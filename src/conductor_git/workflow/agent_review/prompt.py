@@ -8,9 +8,10 @@ from conductor_git import durable
 from conductor_git.names import TaskId, readable
 from conductor_git.project import Project
 from conductor_git.run import Run
-from conductor_git.runner.prompt import PROMPT_BYTES, words
 from conductor_git.store.reviews import FileReviews
 from conductor_git.workflow.diff import base_of
+from conductor_git.workflow.prompting.asked import PROMPT_BYTES
+from conductor_git.workflow.prompting.reviewed import words
 
 _REVIEWS: Final = 20
 _ADDED: Final = "\n## What the coordinator adds\n\n"

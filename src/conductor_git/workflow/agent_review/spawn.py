@@ -6,15 +6,16 @@ from typing import Final
 
 from conductor_git.actor import COORDINATOR
 from conductor_git.config.model import Config
-from conductor_git.errors import BadInput, IllegalTransition
+from conductor_git.errors import BadInput
 from conductor_git.history import tip_of
 from conductor_git.names import TaskId
 from conductor_git.project import Project
-from conductor_git.run import Run, State, next_command
-from conductor_git.runner.launch import require_command
+from conductor_git.run import Run
+from conductor_git.runner.calling import calling, require_usable
 from conductor_git.settings import bus_address
 from conductor_git.workflow.agent_review.prompt import prompt_for
-from conductor_git.workflow.review import require_at_head
+from conductor_git.workflow.family.bounds import require_parent
+from conductor_git.workflow.review import require_at_head, require_in_review
 from conductor_git.workflow.spawn import Order, Plan, agent_name, free_path, require_free
 
 DETACHED: Final = "HEAD"
@@ -30,7 +31,10 @@ def plan_review(project: Project, order: Order, config: Config, reviewed: TaskId
     _require_plain(order)
     run = in_review(project, reviewed)
     assert run.head_commit is not None  # IN_REVIEW and APPROVED always have one
-    require_command(order.task_id, order.command)
+    agent = agent_name(order, config)
+    _require_reviewing(order, config, agent)
+    if order.parent_task_id is not None:
+        require_parent(project, order.parent_task_id)
     path = free_path(project, config, order.task_id)
     return Plan(
         task_id=order.task_id,
@@ -42,13 +46,28 @@ def plan_review(project: Project, order: Order, config: Config, reviewed: TaskId
         base_commit=run.head_commit,
         worktree=path,
         root=path.parent,
-        agent=agent_name(order, config),
+        agent=agent,
         command=order.command,
         needs=(),
         reviews_required=1,
         bus=bus_address(project, config),
         review_of=reviewed,
+        plan=order.plan,
+        parent_task_id=order.parent_task_id,
     )
+
+
+def _require_reviewing(order: Order, config: Config, agent: str | None) -> None:
+    """A verdict is given by a command, which an agent that only answers cannot run."""
+    if agent is None:
+        return
+    require_usable(config, order.task_id, [agent], order.command)
+    if not calling(config, agent, order.command).adapter.edits:
+        raise BadInput(
+            f"{agent} only answers, and a reviewer has to look at files and run `conductor-git approve`",
+            hint="conductor-git agents",
+            agent=agent,
+        )
 
 
 def _require_plain(order: Order) -> None:
@@ -70,14 +89,7 @@ def _require_plain(order: Order) -> None:
 def in_review(project: Project, task_id: TaskId) -> Run:
     """The task, which has to have a commit in review, and its branch at it."""
     run = project.runs.get(task_id)
-    if run.state not in (State.IN_REVIEW, State.APPROVED):
-        raise IllegalTransition(
-            f"{task_id} is {run.state}: nothing of it is in review",
-            hint=next_command(run),
-            task_id=task_id,
-            state=str(run.state),
-            event="review",
-        )
+    require_in_review(run)
     tip = tip_of(project.git, run.branch_ref)
     require_at_head(project, run, tip, COORDINATOR, run.updated_at, look_only=True)
     return run

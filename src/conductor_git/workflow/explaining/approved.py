@@ -8,9 +8,10 @@ from shlex import quote
 from conductor_git.names import short
 from conductor_git.review import approvals
 from conductor_git.run import Outcome, Phase
+from conductor_git.wording import counted, listed
 from conductor_git.workflow.explaining.commands import branch_again, git_in, ours, target_again
 from conductor_git.workflow.explaining.facts import Explanation, Facts
-from conductor_git.workflow.explaining.lines import counted, foresight, listed, moved, within_files
+from conductor_git.workflow.explaining.lines import foresight, moved, within_files
 from conductor_git.workflow.explaining.reviewing import hand_in
 from conductor_git.workflow.explaining.working import resolving
 
@@ -29,7 +30,7 @@ def _waits_for(facts: Facts) -> str:
     if is_under_way(facts):
         return "its landing, which is under way"
     if facts.tip != run.head_commit:
-        return "a review of what its branch is at now"
+        return "its branch, which is gone" if facts.tip is None else "a review of what its branch is at now"
     if facts.unmet:
         return f"{listed(facts.unmet)} to land first"
     if landing is not None and landing.outcome is Outcome.BLOCKED:

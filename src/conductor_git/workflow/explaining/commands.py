@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from shlex import quote
+from shlex import quote, split
 
 from conductor_git.run import Run, Strategy
 
 
 def only_looks(command: str) -> bool:
     """Whether `command`, one of those made here, changes nothing."""
-    words = command.split(" ")
-    return (words[:2] == ["git", "-C"] and words[-1] == "status") or words[1] in ("bus", "diff", "log", "show")
+    program, verb, *rest = split(command)
+    return (program == "git" and rest[1:] == ["status"]) or verb in ("bus", "diff", "log", "show")
 
 
 def ours(verb: str, run: Run, *options: str) -> str:
@@ -42,12 +42,14 @@ def save(run: Run) -> str:
     return f"{git_in(run.worktree, 'add', '--all')} && {git_in(run.worktree, 'commit', '-m', 'Work in progress')}"
 
 
-def join(run: Run, strategy: Strategy) -> tuple[str, ...]:
+def join(run: Run, strategy: Strategy, *, is_unrelated: bool = False) -> tuple[str, ...]:
     """Bring the target into the branch, so that what conflicts is settled there; between the first and the second,
     somebody edits the files."""
     # A merge that the worker makes would be left out again when the commits are replayed.
-    verb = "rebase" if strategy is Strategy.REBASE else "merge"
-    return (git_in(run.worktree, verb, run.target), *conclude(run, verb), ours("done", run))
+    words = ["rebase" if strategy is Strategy.REBASE else "merge"]
+    if is_unrelated:  # git merges nothing that has no commit in common
+        words = ["rebase", "--root", "--onto"]
+    return (git_in(run.worktree, *words, run.target), *conclude(run, words[0]), ours("done", run))
 
 
 def conclude(run: Run, under_way: str) -> tuple[str, ...]:

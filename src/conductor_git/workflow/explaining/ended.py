@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from shlex import quote
+from typing import Final
 
 from conductor_git.names import short
 from conductor_git.run import Event, Outcome, Run, State, Step
+from conductor_git.wording import age, listed
 from conductor_git.workflow.explaining.commands import branch_again, ours
 from conductor_git.workflow.explaining.facts import Explanation, Facts, PushRefused
-from conductor_git.workflow.explaining.lines import ending, listed, span
+from conductor_git.workflow.explaining.lines import ending
+
+_READ: Final = "conductor-git bus read --task {task} --type FACT --tail 1"
 
 
 def ended(facts: Facts) -> Explanation:
@@ -24,6 +28,10 @@ def ended(facts: Facts) -> Explanation:
 
 def _completed(facts: Facts) -> Explanation:
     run = facts.run
+    if run.history[-1].event is Event.ANSWERED:
+        step = run.history[-1]
+        because = (f"{run.agent} answers and does not edit, so that there is nothing to land", _said(facts, step))
+        return Explanation("nothing: it has answered", because, (_READ.format(task=run.task_id), ours("log", run)))
     if run.task_id in facts.landing:
         waiting = "its undoing, which is under way"
         return Explanation(waiting, tuple(_landed(facts)), (f"conductor-git bus read --task {run.task_id}",))
@@ -62,7 +70,8 @@ def _failed(facts: Facts) -> Explanation:
     run = facts.run
     step = run.history[-1]
     because = (*_reason(facts, step), *_attempt(facts), *ending(facts.log), *_left(facts))
-    looks = (ours("log", run, "--stderr"),) if run.attempts else ()
+    is_of_errors = facts.log is None or facts.log.path.endswith("stderr.log")
+    looks = (ours("log", run, *(["--stderr"] if is_of_errors else [])),) if run.attempts else ()
     return Explanation(f"nothing: {run.reason or 'no reason was given'}", because, (*looks, *_again(facts)))
 
 
@@ -80,6 +89,10 @@ def _cancelled(facts: Facts) -> Explanation:
         return Explanation(f"nothing: {run.reason or 'its landing was undone'}", tuple(because), _again(facts))
     because = [*_reason(facts, step), *_left(facts)]
     return Explanation(f"nothing: {run.reason or 'no reason was given'}", tuple(because), _again(facts))
+
+
+def _said(facts: Facts, step: Step) -> str:
+    return f"by {step.by} {_ago(facts, step)}"
 
 
 def _reason(facts: Facts, step: Step) -> Iterator[str]:
@@ -117,4 +130,4 @@ def _step(run: Run, event: Event) -> Step:
 
 
 def _ago(facts: Facts, step: Step) -> str:
-    return f"{span((facts.now - step.at).total_seconds())} ago"
+    return f"{age((facts.now - step.at).total_seconds())} ago"

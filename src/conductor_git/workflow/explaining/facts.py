@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from conductor_git.names import TaskId
 from conductor_git.review import Review
-from conductor_git.run import Run, State
+from conductor_git.run import Run
 from conductor_git.workflow.looking.glimpse import Met
 
 if TYPE_CHECKING:  # the health's enumeration, of what reads it from the system
-    from conductor_git.workflow.look import Health
+    from conductor_git.workflow.looking.health import Health
 
 
 class Explanation(NamedTuple):
@@ -40,10 +40,10 @@ class Tree(NamedTuple):
 
 
 class Need(NamedTuple):
-    """A task that has to land first; `state` is None where there is no such task."""
+    """A task that has to land first; `standing` is its state, or why nobody knows it."""
 
     task_id: TaskId
-    state: State | None
+    standing: str
 
 
 class LogEnd(NamedTuple):
@@ -73,6 +73,8 @@ class Facts(NamedTuple):
     run: Run
     now: datetime
     health: Health | None = None
+    supervised: bool = False
+    """Whether a supervisor of ours looks after it."""
     ahead: int | None = None
     behind: int | None = None
     tip: str | None = None

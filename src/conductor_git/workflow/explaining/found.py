@@ -21,13 +21,13 @@ from conductor_git.project import Project
 from conductor_git.review import Review
 from conductor_git.run import Event, Outcome, Run, State
 from conductor_git.workflow.explaining.facts import InTheWay, LogEnd, Need, PushRefused, Tree
-from conductor_git.workflow.look import Health, Row
+from conductor_git.workflow.look import Row
+from conductor_git.workflow.looking.health import Health
 from conductor_git.workflow.looking.sift import reviewers_of
 
-_LOG_BYTES: Final = 4000
 _LOG_LINES: Final = 20
+_HEAD_BYTES: Final = 64 * 1024
 _INTENT_BYTES: Final = 64 * 1024
-_EVIDENCE_BYTES: Final = 1 << 20
 _LANDINGS: Final = ("merge", "undo")
 """The verbs in the journal that hold a target."""
 
@@ -45,16 +45,15 @@ def tree(project: Project, row: Row, tip: str | None) -> Tree:
         return Tree()
     from conductor_git.worktree import registered_git_dir, under_way
 
-    git_dir = registered_git_dir(project.layout, path)
-    if git_dir is None:
-        return Tree(is_there=False)
     try:
-        head = (git_dir / "HEAD").read_text().strip()
+        git_dir = registered_git_dir(project.layout, path)
+        if git_dir is None:
+            return Tree(is_there=False)
+        head = durable.read_regular(git_dir / "HEAD", _HEAD_BYTES).decode().strip()
         files = _uncommitted(project, path, git_dir, tip)
     except (ConductorError, OSError, ValueError) as trouble:
         return Tree(trouble=str(trouble))
-    is_astray = head != f"ref: {run.branch_ref}"
-    where = head.removeprefix("ref: refs/heads/") if is_astray else ""
+    where = "" if head == f"ref: {run.branch_ref}" else head.removeprefix("ref: refs/heads/")
     return Tree(under_way=under_way(git_dir), head=where, uncommitted=files)
 
 
@@ -77,13 +76,20 @@ def _may_hand_in(row: Row) -> bool:
     run = row.run
     if run.state is State.WORKING:
         return row.health not in (Health.ALIVE, Health.SLOW)
+    if run.state is State.APPROVED and row.foreseen is not None and row.foreseen.target_files:
+        return True
     return run.state in (State.IN_REVIEW, State.APPROVED) and row.tip != run.head_commit
 
 
 def last_beat(project: Project, run: Run, now: datetime) -> float | None:
     """The seconds since the last sign of life; None where there was none."""
-    beat = None if run.state.is_final else heartbeat.last_beat(project.layout, run.task_id)
+    beat = None if run.state.is_final else _sign_of_life(project, run)
     return None if beat is None else max(0.0, now.timestamp() - beat)
+
+
+def _sign_of_life(project: Project, run: Run) -> float | None:
+    seen = (heartbeat.last_activity(project.layout, run.task_id), heartbeat.last_beat(project.layout, run.task_id))
+    return next((at for at in seen if at is not None), None)
 
 
 def judged(project: Project, run: Run) -> Run | None:
@@ -110,18 +116,10 @@ def need(project: Project, task_id: TaskId) -> Need | None:
     try:
         state = project.runs.get(task_id).state
     except NotFound:
-        return Need(task_id, None)
+        return Need(task_id, "not there")
     except ConductorError:
-        return None
+        return Need(task_id, "unknown: its record cannot be read")
     return None if state is State.COMPLETED else Need(task_id, state)
-
-
-def ahead_in_queue(live: Sequence[Run], run: Run, position: int | None) -> tuple[TaskId, ...]:
-    if position is None or position == 1:
-        return ()
-    from conductor_git.landing import order
-
-    return tuple(one.task_id for one in order.queue(live, run.target).ready[: position - 1])
 
 
 def landing(project: Project, run: Run) -> tuple[TaskId, ...]:
@@ -155,10 +153,9 @@ def log(project: Project, run: Run) -> LogEnd | None:
     path = _log_path(project, run)
     if path is None:
         return None
-    from conductor_git.environment import inherited
-    from conductor_git.masking import mask, secret_values
+    from conductor_git.outputlog import log_end
 
-    return LogEnd(str(path), mask(_end(path), secret_values(inherited())))
+    return LogEnd(str(path), "\n".join(log_end(path).rstrip().split("\n")[-_LOG_LINES:]))
 
 
 def _log_path(project: Project, run: Run) -> Path | None:
@@ -180,22 +177,6 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _end(path: Path) -> str:
-    """The last lines of a log, which is read only where it is a plain file."""
-    try:
-        descriptor = durable.open_regular(path, os.O_RDONLY)
-    except (OSError, ConductorError):
-        return ""
-    try:
-        size = os.fstat(descriptor).st_size
-        data = os.pread(descriptor, _LOG_BYTES, max(0, size - _LOG_BYTES))
-    finally:
-        os.close(descriptor)
-    text = data.decode("utf-8", "replace")
-    whole = text if size <= _LOG_BYTES else text.partition("\n")[2] or text
-    return "\n".join(whole.rstrip().split("\n")[-_LOG_LINES:])
-
-
 def in_the_way(project: Project, run: Run, target_tip: str | None) -> InTheWay | None:
     """Which of the files that blocked the last landing are still changed in the checkout of the target."""
     last = run.landing
@@ -204,7 +185,7 @@ def in_the_way(project: Project, run: Run, target_tip: str | None) -> InTheWay |
     from conductor_git.worktree import registered_git_dir
 
     try:
-        there = last.checkout or _checkout_of(project, run)
+        there = last.checkout
         if not last.files or there is None:
             return None
         git_dir = registered_git_dir(project.layout, Path(there)) or project.layout.common_dir
@@ -213,13 +194,6 @@ def in_the_way(project: Project, run: Run, target_tip: str | None) -> InTheWay |
         return None
     ignored = [path for path in last.files if path not in dirty and _is_untracked(project, target_tip, there, path)]
     return InTheWay(there, tuple(path for path in last.files if path in dirty or path in ignored))
-
-
-def _checkout_of(project: Project, run: Run) -> str | None:
-    from conductor_git.worktree import worktrees
-
-    found = (entry for entry in worktrees(project.git) if entry.branch_ref == run.target_ref)
-    return next((str(entry.path) for entry in found if not entry.prunable), None)
 
 
 def _is_untracked(project: Project, target_tip: str, checkout: str, path: str) -> bool:
@@ -250,11 +224,10 @@ def _has_it(project: Project, run: Run, remote: str) -> bool:
 
 
 def evidence(project: Project, run: Run) -> dict[str, Any] | None:
-    """The document of the last landing; None where there was none, or where it is damaged."""
+    """The document of the last landing, or of what took it back; None where there was none."""
     last = run.undo or run.landing
     if last is None or not last.landing_id:
         return None
-    try:
-        return dict(json.loads(durable.read_regular(project.layout.evidence(last.landing_id), _EVIDENCE_BYTES)))
-    except (OSError, ValueError, TypeError, ConductorError):
-        return None
+    from conductor_git.landing.evidence import read
+
+    return read(project.layout, last.landing_id)

@@ -1,37 +1,16 @@
-"""Lines that say the same in every state: names in a row, lengths of time, what lies ahead of a branch."""
+"""Lines that say the same in every state: how a log ends, what lies ahead of a branch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from conductor_git.names import short
+from conductor_git.wording import counted, listed
 from conductor_git.workflow.explaining.facts import Facts, LogEnd
-
-_NAMED = 5
-
-
-def listed(names: Sequence[str]) -> str:
-    """`a, b and c`; of many the first, and how many more there are."""
-    if len(names) > _NAMED:
-        return f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} more"
-    *first, last = names or [""]
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def within_files(files: Sequence[str]) -> str:
     return f" in {listed(files)}" if files else ""
-
-
-def counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def span(seconds: float) -> str:
-    """A length of time in its largest unit, as `12m`."""
-    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds >= length:
-            return f"{int(seconds // length)}{unit}"
-    return f"{max(0, int(seconds))}s"
 
 
 def ending(log: LogEnd | None) -> Iterator[str]:
@@ -54,7 +33,7 @@ def foresight(facts: Facts) -> Iterator[str]:
     for met in facts.collides:
         yield f"it collides with {met.other}{within_files(met.files)}"
     for need in facts.needs:
-        yield f"it needs {need.task_id}, which is {need.state or 'not there'}"
+        yield f"it needs {need.task_id}, which is {need.standing}"
 
 
 def moved(facts: Facts) -> Iterator[str]:

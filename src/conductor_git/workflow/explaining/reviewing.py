@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from conductor_git.names import short
 from conductor_git.review import Review, Verdict, approvals, current, is_same_reviewer
 from conductor_git.run import Run
+from conductor_git.wording import counted, listed
 from conductor_git.workflow.explaining.commands import branch_again, ours
 from conductor_git.workflow.explaining.facts import Explanation, Facts
-from conductor_git.workflow.explaining.lines import counted, foresight, listed, moved
+from conductor_git.workflow.explaining.lines import foresight, moved
 
 
 def in_review(facts: Facts) -> Explanation:

@@ -8,10 +8,10 @@ from shlex import quote
 from conductor_git.names import short
 from conductor_git.review import Verdict
 from conductor_git.run import Event, State
-from conductor_git.workflow.explaining.agent import agent_lines, is_at_work
+from conductor_git.wording import age
+from conductor_git.workflow.explaining.agent import agent_lines, has_agent, is_at_work
 from conductor_git.workflow.explaining.commands import ours
 from conductor_git.workflow.explaining.facts import Explanation, Facts
-from conductor_git.workflow.explaining.lines import span
 
 
 def verdict(facts: Facts) -> Explanation:
@@ -55,7 +55,7 @@ def _moves(facts: Facts) -> tuple[str, ...]:
         return (ours("start", run),)
     if is_at_work(facts):
         return (ours("log", run),)
-    again = (f"{ours('fail', run)} && {ours('retry', run)}",) if run.command else ()
+    again = (ours("resume", run),) if has_agent(run) else ()
     return (f"cd {quote(run.worktree)} && conductor-git approve {run.review_of}", *again)
 
 
@@ -65,4 +65,4 @@ def _given(facts: Facts) -> Iterator[str]:
     mine = next((review for review in reversed(facts.reviews) if review.reviewer == run.task_id), None)
     word = "" if mine is None else " approves" if mine.verdict is Verdict.APPROVE else " asks for changes of"
     yield f"its verdict on {run.review_of}:{word} {short(mine.commit if mine else run.base_commit)}"
-    yield f"by {step.by} {span((facts.now - step.at).total_seconds())} ago"
+    yield f"by {step.by} {age((facts.now - step.at).total_seconds())} ago"

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from conductor_git.names import short
 from conductor_git.review import Review, Verdict
 from conductor_git.run import Event, Outcome, Step, Strategy
-from conductor_git.workflow.explaining.agent import agent_lines, is_at_work
+from conductor_git.wording import counted, listed
+from conductor_git.workflow.explaining.agent import agent_lines, has_agent, is_at_work
 from conductor_git.workflow.explaining.commands import (
     branch_again,
     conclude,
@@ -18,15 +19,20 @@ from conductor_git.workflow.explaining.commands import (
     start_over,
 )
 from conductor_git.workflow.explaining.facts import Explanation, Facts
-from conductor_git.workflow.explaining.lines import counted, ending, foresight, listed, within_files
+from conductor_git.workflow.explaining.lines import ending, foresight, within_files
 
 
 def assigned(facts: Facts) -> Explanation:
     run = facts.run
     if not facts.tree.is_there:
         return Explanation("a worktree", tuple(_files(facts)), (start_over(run, facts.tip),))
-    because = "its agent was not started" if run.command else "it has no agent of ours: whoever takes it up says so"
-    return Explanation("its worker to start", (because, *foresight(facts)), (ours("start", run),))
+    if is_at_work(facts):
+        return Explanation("its agent to start", (*agent_lines(facts), *foresight(facts)), (ours("stop", run),))
+    if has_agent(run):
+        because = ("its agent was not started", *(agent_lines(facts) if run.supervision is not None else ()))
+        return Explanation("its worker to start", (*because, *foresight(facts)), (ours("resume", run),))
+    because = ("it has no agent of ours: whoever takes it up says so",)
+    return Explanation("its worker to start", (*because, *foresight(facts)), (ours("start", run),))
 
 
 def working(facts: Facts) -> Explanation:
@@ -42,6 +48,8 @@ def _waits_for(facts: Facts) -> str:
         return f"its worker to make the changes that {last.by} asked for"
     if facts.health == "dead":
         return "a person: its agent is gone without handing anything in"
+    if facts.supervised and (run.last_attempt is None or run.last_attempt.ended_at is not None):
+        return "its next attempt"
     if facts.health == "detached" and run.attempts:
         return "a person: its agent ended without handing anything in"
     return "its worker to hand in a commit"
@@ -91,7 +99,8 @@ def _files(facts: Facts) -> Iterator[str]:
     if facts.tip is None:
         yield f"its branch {run.branch} is gone"
     if not tree.is_there:
-        yield f"its worktree {run.worktree} is gone; what was committed is on {run.branch}"
+        committed = f"; what was committed is on {run.branch}" if facts.tip is not None else ""
+        yield f"its worktree {run.worktree} is gone{committed}"
     elif tree.trouble:
         yield f"its worktree cannot be looked at: {tree.trouble}"
     elif tree.under_way:
@@ -118,29 +127,29 @@ def _conflicts_still(facts: Facts) -> bool:
 def _moves(facts: Facts) -> tuple[str, ...]:
     run, tree = facts.run, facts.tree
     if is_at_work(facts):
-        return (ours("log", run), *([ours("stop", run)] if facts.health == "slow" else []))
+        orphaned = [] if facts.supervised else [ours("resume", run)]
+        return (ours("log", run), *orphaned, *([ours("stop", run)] if facts.health == "slow" else []))
     if not tree.is_there:
         return (start_over(run, facts.tip),)
     if facts.tip is None:
         return (branch_again(run),)
+    return _astray(facts) or (*_by_hand(facts), *_by_agent(facts))
+
+
+def _astray(facts: Facts) -> tuple[str, ...]:
+    """What brings the worktree back onto its branch with nothing under way; empty where it is."""
+    run, tree = facts.run, facts.tree
+    if tree.under_way.endswith(("merge", "rebase")):
+        return (git_in(run.worktree, "status"), *conclude(run, tree.under_way), ours("done", run))
     if tree.under_way:
-        return (git_in(run.worktree, "status"), *_concluded(facts))
-    if tree.head:
-        return (git_in(run.worktree, "switch", run.branch),)
-    return (*_by_hand(facts), *_by_agent(facts))
-
-
-def _concluded(facts: Facts) -> tuple[str, ...]:
-    run, what = facts.run, facts.tree.under_way
-    if what.endswith(("merge", "rebase")):
-        return (*conclude(run, what), ours("done", run))
-    return ()
+        return (git_in(run.worktree, "status"),)
+    return (git_in(run.worktree, "switch", run.branch),) if tree.head else ()
 
 
 def _by_hand(facts: Facts) -> tuple[str, ...]:
     run, last, is_dirty = facts.run, facts.run.history[-1], bool(facts.tree.uncommitted)
     if run.landing is not None and _is_bounced(facts, Outcome.CONFLICT) and _conflicts_still(facts):
-        return (*([save(run)] if is_dirty else []), *join(run, run.landing.strategy))
+        return _joined(facts, run.landing.strategy)
     if is_dirty:
         return (ours("done", run, "--wip"),)
     if last.event is Event.REQUEST_CHANGES and facts.tip == last.commit:
@@ -151,10 +160,14 @@ def _by_hand(facts: Facts) -> tuple[str, ...]:
 def _by_agent(facts: Facts) -> tuple[str, ...]:
     """The agent once more, on the branch as it is."""
     run = facts.run
-    return (f"{ours('fail', run)} && {ours('retry', run)}",) if run.command else ()
+    return (ours("resume", run),) if has_agent(run) else ()
 
 
 def resolving(facts: Facts) -> tuple[str, ...]:
     """What settles a conflict that a landing would run into."""
     landing = facts.run.landing
-    return join(facts.run, landing.strategy if landing else Strategy.MERGE)
+    return _astray(facts) or _joined(facts, landing.strategy if landing else Strategy.MERGE)
+
+
+def _joined(facts: Facts, strategy: Strategy) -> tuple[str, ...]:
+    return (*([save(facts.run)] if facts.tree.uncommitted else []), *join(facts.run, strategy))

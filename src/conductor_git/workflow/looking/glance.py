@@ -16,11 +16,12 @@ _RECORD_BYTES: Final = 64 * 1024
 def glance(layout: Layout, task_id: TaskId, key: str) -> str:
     """What the record says of `key`, empty where it does not; `NotFound` where there is no such task.
 
-    For keys of the top level whose values the store writes plain and on one line, such as `state` and `generation`.
+    For keys of the top level whose values are a number or a name on one line, such as `state` and `review_of`.
     """
     try:
         record = durable.read_regular(layout.run_info(task_id), _RECORD_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         raise NotFound(f"there is no task {task_id}", hint="conductor-git status --all", task_id=task_id) from None
-    found = re.search(rb"^%b: '?(\w+)" % key.encode(), record, re.MULTILINE)
-    return found[1].decode() if found else ""
+    found = re.search(rb"^%b: ('?)([\w.-]+)" % key.encode(), record, re.MULTILINE)
+    # A name that is the word null stands in quotes.
+    return "" if found is None or found.groups() == (b"", b"null") else found[2].decode()

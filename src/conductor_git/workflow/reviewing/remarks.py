@@ -13,6 +13,7 @@ from conductor_git.names import CommitId
 from conductor_git.project import Project
 from conductor_git.review import LineComment, Side
 from conductor_git.run import Run
+from conductor_git.wording import counted
 from conductor_git.workflow.diff import base_of
 
 _AT_ONCE: Final = 50
@@ -61,7 +62,7 @@ def _require_line(comment: LineComment, commit: CommitId, lines: int | None) -> 
         )
     if comment.line > lines:
         raise NotFound(
-            f"{comment.path} has {lines} line{'s' if lines != 1 else ''} in {commit[:10]}, and none is {comment.line}",
+            f"{comment.path} has {counted(lines, 'line')} in {commit[:10]}, and none is {comment.line}",
             hint=f"git show {shlex.quote(f'{commit[:10]}:{comment.path}')}",
             path=comment.path,
             line=comment.line,

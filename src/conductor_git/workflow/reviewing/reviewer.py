@@ -5,23 +5,25 @@ from __future__ import annotations
 import os
 
 from conductor_git.actor import Actor
-from conductor_git.errors import IllegalTransition, SelfReview, WrongReviewer
+from conductor_git.errors import BadRecord, NotFound, SelfReview, WrongReviewer
 from conductor_git.names import TaskId
 from conductor_git.project import Project
 from conductor_git.review import is_same_reviewer
-from conductor_git.run import TRANSITIONS, Event, Run, next_command
+from conductor_git.run import TRANSITIONS, Event, Run, illegal
 from conductor_git.transition import require_generation
+from conductor_git.workflow.family.kin import family
 
 
 def require_reviewer(project: Project, run: Run, by: Actor) -> Run | None:
     """The record of the reviewer's task that `by` speaks for; None for a person or the worker of an ordinary task.
 
-    `SelfReview` for the worker of `run`, whatever name it gives: by its worktree, by its environment, by the session
-    its agent runs in. A worker's verdict stands under the id of its task and no other name, and a reviewer's task has
-    one verdict, on the one task it was spawned for (`WrongReviewer`, `IllegalTransition`). Names are believed beyond
-    that: who clears the environment, leaves the session and the worktree speaks as a person.
+    `SelfReview` for the worker of `run` and for those of its family, whatever name they give: by the worktree, by the
+    environment, by the session their agent runs in. A worker's verdict stands under the id of its task and no other
+    name, and a reviewer's task has one verdict, on the one task it was spawned for (`WrongReviewer`,
+    `IllegalTransition`). Names are believed beyond that: who clears the environment, leaves the session and the
+    worktree speaks as a person.
     """
-    _refuse_own(run, by)
+    _refuse_own(project, run, by)
     if by.worker is None:
         _refuse_borrowed_name(project, run, by)
         return None
@@ -37,29 +39,45 @@ def require_reviewer(project: Project, run: Run, by: Actor) -> Run | None:
     return _spawned_for(run, reviewer) if reviewer.review_of is not None else None
 
 
-def refuse_own(task_id: TaskId, by: Actor) -> None:
-    """`SelfReview` where the worker of `task_id` is speaking: it neither reviews its work nor picks who does."""
-    if by.is_worker_of(task_id):
-        raise _self_review(task_id)
+def refuse_own(project: Project, task_id: TaskId, by: Actor) -> None:
+    """`SelfReview` where the worker of `task_id` is speaking: it neither reviews its work nor picks who does.
+
+    Nor do the workers that spawned it, or that it spawned, or that one of them did: each could have asked another one
+    for the verdict.
+    """
+    if by.speaker is None:
+        return
+    for member in _members(project, task_id):
+        if by.is_worker_of(member):
+            raise _self_review(task_id, member)
 
 
-def _refuse_own(run: Run, by: Actor) -> None:
-    refuse_own(run.task_id, by)
-    if is_same_reviewer(by.name, run.task_id) or _is_its_session(run):
-        raise _self_review(run.task_id)
+def _refuse_own(project: Project, run: Run, by: Actor) -> None:
+    for member in _members(project, run.task_id):
+        if by.is_worker_of(member) or is_same_reviewer(by.name, member) or _is_session_of(project, member):
+            raise _self_review(run.task_id, member)
 
 
-def _self_review(task_id: TaskId) -> SelfReview:
+def _members(project: Project, task_id: TaskId) -> list[TaskId]:
+    """The family of the task, itself first."""
+    return [task_id, *sorted(family(project, task_id) - {task_id})]
+
+
+def _self_review(task_id: TaskId, member: TaskId) -> SelfReview:
+    whose = "its own work" if member == task_id else f"{task_id}, which is of its family"
     return SelfReview(
-        f"the worker of {task_id} cannot review its own work, nor choose who does",
+        f"the worker of {member} cannot review {whose}, nor choose who does",
         hint=f"conductor-git show {task_id}",
         task_id=task_id,
     )
 
 
-def _is_its_session(run: Run) -> bool:
+def _is_session_of(project: Project, task_id: TaskId) -> bool:
     """Its agent was launched as the leader of a session, which its children stay in unless they make their own."""
-    attempt = run.last_attempt
+    try:
+        attempt = project.runs.get(task_id).last_attempt
+    except (BadRecord, NotFound):
+        return False  # of a relative; one bad record keeps nobody from another task
     return attempt is not None and attempt.ended_at is None and attempt.pgid == os.getsid(0)
 
 
@@ -83,23 +101,13 @@ def _spawned_for(run: Run, reviewer: Run) -> Run:
             reviewer=reviewer.task_id,
         )
     if (reviewer.state, Event.REVIEWED) not in TRANSITIONS:
-        raise IllegalTransition(
-            f"{reviewer.task_id} is {reviewer.state}: a reviewer's task gives one verdict, while it is at work",
-            hint=next_command(reviewer),
-            task_id=reviewer.task_id,
-            state=str(reviewer.state),
-            event=str(Event.REVIEWED),
-        )
+        why = f"{reviewer.task_id} is {reviewer.state}: a reviewer's task gives one verdict, while it is at work"
+        raise illegal(reviewer, Event.REVIEWED, why)
     return reviewer
 
 
 def require_work(run: Run, event: str) -> None:
     """Refuse what needs a branch of the task's own on one that has none: a reviewer's task brings a verdict."""
     if run.review_of is not None:
-        raise IllegalTransition(
-            f"{run.task_id} reviews {run.review_of}: its work is a verdict, and it has nothing to {event}",
-            hint=f"conductor-git show {run.review_of}",
-            task_id=run.task_id,
-            state=str(run.state),
-            event=event,
-        )
+        why = f"{run.task_id} reviews {run.review_of}: its work is a verdict, and it has nothing to {event}"
+        raise illegal(run, event, why, hint=f"conductor-git show {run.review_of}")

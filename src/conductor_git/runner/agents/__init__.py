@@ -1,0 +1,1 @@
+"""The agents that we can call, one file each: how each is found, launched and understood."""

@@ -1,0 +1,1 @@
+"""Which task's worker spawned which, and how many it may."""

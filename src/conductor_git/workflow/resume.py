@@ -1,0 +1,31 @@
+"""resume: a task whose worker is to go on gets a supervisor again, which adopts an agent that still lives."""
+
+from __future__ import annotations
+
+from conductor_git.errors import BadInput
+from conductor_git.names import TaskId
+from conductor_git.project import Project
+from conductor_git.run import Run, State, illegal
+from conductor_git.runner.calling import is_launchable
+from conductor_git.runner.launch import launch
+from conductor_git.runner.stop import is_supervised
+
+
+def resume(project: Project, task_id: TaskId) -> tuple[Run, bool]:
+    """Give the task a supervisor where it has none; returns it, and whether one was started.
+
+    For a task that is its worker's: ASSIGNED or WORKING. `IllegalTransition` where it is not, `BadInput` where it has
+    no agent. Any number of these at once start one supervisor.
+    """
+    run = project.runs.get(task_id)
+    if is_supervised(project, task_id):
+        return run, False
+    if run.state not in (State.ASSIGNED, State.WORKING):
+        raise illegal(run, "resume", f"{task_id} is {run.state}: there is nothing for an agent to go on with")
+    if not is_launchable(run):
+        raise BadInput(
+            f"{task_id} was spawned without an agent, so there is none to start again",
+            hint=f"cd {run.worktree} && conductor-git ctx",
+            task_id=task_id,
+        )
+    return launch(project, run), True
