@@ -95,7 +95,7 @@ class BadConfig(ConductorError):
 
 
 class BadPlan(ConductorError):
-    """A plan that cannot be run as it is written. Facts: `problems`, all that were found, each with its line and key."""
+    """A plan that cannot be run as it is written. Facts: `problems`, all that were found, with line and key."""
 
     code = "BAD_PLAN"
 
@@ -155,7 +155,7 @@ class UnsafePath(ConductorError):
 
 
 class FamilyLimit(ConductorError):
-    """A worker may not spawn this sub-task. Facts: `parent_task_id`, and `limit`, the key of the config that says so."""
+    """A worker may not spawn this sub-task. Facts: `parent_task_id`, and `limit`, the key that says so."""
 
     code = "FAMILY_LIMIT"
 

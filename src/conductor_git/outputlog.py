@@ -56,6 +56,7 @@ class OutputLog:
         self._head = bytearray()
         self._tail = bytearray()
         self._dropped = 0
+        self._gap_edge = 0
         # Not blocking: a pipe of that name that nobody reads would keep us for good.
         self._fd = open_log(path, os.O_TRUNC | os.O_NONBLOCK)
 
@@ -68,7 +69,23 @@ class OutputLog:
         finally:
             os.close(self._fd)
 
+    def skip(self, count: int) -> None:
+        """Count `count` bytes as left out here, where what is written is going on after a gap.
+
+        A secret may lie across either edge of it: what was not stored yet goes too, and as much after the gap as a
+        secret can be long. Of several gaps, what lies between them goes.
+        """
+        self._dropped += len(self._head) + len(self._tail) + count
+        self._head.clear()
+        self._tail.clear()
+        self._head_room, self._gap_edge = 0, self._reach
+
     def write(self, data: bytes) -> None:
+        if self._gap_edge:
+            gone = min(self._gap_edge, len(data))
+            self._gap_edge -= gone
+            self._dropped += gone
+            data = data[gone:]
         if self._head_room:
             self._head += data
             self._store_head(min(self._ripe(), self._head_room))

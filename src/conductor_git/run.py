@@ -319,13 +319,19 @@ def next_command(run: Run) -> str:
     return NEXT_COMMAND[run.state].format(task=run.task_id)
 
 
-def how_it_ended(attempt: Attempt) -> str:
-    """How the attempt ended, to follow on what it is called."""
+def has_handed_in(run: Run, attempt: Attempt) -> bool:
+    """Whether the worker has called `done`, or given its verdict, since `attempt` began."""
+    ends = (Event.DONE, Event.REVIEWED, Event.ANSWERED)
+    return any(step.event in ends and step.at >= attempt.started_at for step in run.history)
+
+
+def how_it_ended(run: Run, attempt: Attempt) -> str:
+    """How the attempt of `run` ended, to follow on what it is called."""
     why = f": {attempt.why}" if attempt.why else ""
     if attempt.end is End.EXITED:
-        how = "ended without `done`" if attempt.exit_code == 0 else f"ended with exit code {attempt.exit_code}"
-        return f"{'ended, nobody saw how' if attempt.exit_code is None else how}{why}"
+        return f"{_exited(run, attempt)}{why}"
     words = {
+        None: "is running",
         End.KILLED: f"was ended by {attempt.signal}",
         End.STOPPED: "was stopped",
         End.TIMED_OUT: "ran out of time",
@@ -335,7 +341,17 @@ def how_it_ended(attempt: Attempt) -> str:
         End.LOST: "vanished together with its supervisor",
         End.UNSTARTABLE: "could not be started",
     }
-    return f"{words.get(attempt.end, 'is running') if attempt.end else 'is running'}{why}"
+    return f"{words[attempt.end]}{why}"
+
+
+def _exited(run: Run, attempt: Attempt) -> str:
+    if attempt.exit_code:
+        return f"ended with exit code {attempt.exit_code}"
+    if has_handed_in(run, attempt):
+        return "ended after it had handed in"
+    if attempt.exit_code == 0:
+        return "ended without `done`"
+    return f"was ended by {attempt.signal}" if attempt.signal else "ended, and nobody saw how"
 
 
 def advance(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 import time
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 
 from conductor_git.actor import COORDINATOR
@@ -101,11 +101,11 @@ def settled(repository: Path) -> Run:
 def processes_of(run: Run) -> list[int]:
     """Every process of the system that carries the run id of one of the attempts in its environment."""
     marks = {f"CONDUCTOR_RUN_ID={attempt.run_id}".encode() for attempt in run.attempts}
-    return [int(name) for name in os.listdir("/proc") if name.isdigit() and marks & _environment(name)]
+    return [pid for pid in psutil.pids() if marks & _environment(pid)]
 
 
-def _environment(pid: str) -> set[bytes]:
+def _environment(pid: int) -> set[bytes]:
     try:
-        return set(Path("/proc", pid, "environ").read_bytes().split(b"\0"))
+        return set(Path("/proc", str(pid), "environ").read_bytes().split(b"\0"))
     except OSError:
         return set()

@@ -21,7 +21,7 @@ from tests.integration.agents import WAIT, attempt_of, ended, launch, worktree
 from tests.kit import tasks
 
 KEY = "sk-proj-0123456789abcdefghij"
-DONE = "git commit --quiet --allow-empty -m work; conductor-git done >/dev/null 2>&1"
+DONE = "rm -f go again; git commit --quiet --allow-empty -m work; conductor-git done >/dev/null 2>&1"
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def until_there(name: str) -> str:
 
 @contextmanager
 def attached(repository: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
-    command = [kit.console_script(), "attach", "prices", *options]
+    command: list[str | Path] = [kit.console_script(), "attach", "prices", *options]
     with subprocess.Popen(
         command, cwd=repository, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
     ) as process:
@@ -82,10 +82,13 @@ def test_attach_goes_on_to_the_next_attempt_and_says_what_is_waited_for(reposito
 
     told = [said for said in err.splitlines() if "waits until" not in said]
     assert (process.returncode, out) == (0, "began\n")
-    assert told[:3] == [
+    assert told == [
         "◎ prices: attempt 1, by sh; ^C leaves it alone",
         "○ prices: attempt 1 is over: sh ended with exit code 3",
         "◎ prices: attempt 2, by sh; ^C leaves it alone",
+        "○ prices: attempt 2 is over: sh has ended",
+        "✓ prices is IN_REVIEW",
+        "↳ conductor-git diff prices",
     ]
     assert any("waits until" in said and "attempt 1 of 2 ended with exit code 3" in said for said in err.splitlines())
 

@@ -213,6 +213,16 @@ def test_a_reviewers_task_spawns_nothing(repository: Path, lead: Path) -> None:
     assert traces(repository) == before
 
 
+def test_a_reviewers_task_that_a_worker_spawns_is_bounded_as_any_other(repository: Path, lead: Path) -> None:
+    limit(repository, depth=1)
+    other = tasks.spawn(repository, "other")
+    handed_in(repository, other)
+    part = child(repository, "lead", "part")
+
+    tasks.refused(by_hand(part, "critic", "--review", "other"), "FAMILY_LIMIT", 1)
+    assert spawned(by_hand(lead, "critic", "--review", "other")).parent_task_id == "lead"
+
+
 @pytest.mark.parametrize("verb", ["cancel", "fail"])
 def test_a_task_that_has_ended_spawns_nothing(repository: Path, lead: Path, verb: str) -> None:
     kit.conductor(verb, "lead", cwd=repository)

@@ -33,6 +33,7 @@ COMMANDS = {
     "log": ("log", "prices"),
     "ctx": ("ctx",),
     "stop": ("stop", "prices"),
+    "wait": ("wait", "prices"),
     "bus post": ("bus", "post", "hello"),
     "bus read": ("bus", "read"),
     "bus follow": ("bus", "follow"),

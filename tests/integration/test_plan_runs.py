@@ -54,8 +54,10 @@ def test_without_gates_as_policy_a_person_approves_and_running_again_goes_on(rep
     assert plans.outcome(first) == {"one": "waiting", "two": "held"}
     assert first.document["tasks"][1]["why"] == "needs one, which waits for a person"
     tasks.approve(repository, "one")
+    tasks.approved(repository, "somebody-elses", {"other.txt": "1\n"})
     again = plans.run(repository, path, "--json")
     assert plans.outcome(again) == {"one": "landed", "two": "waiting"}
+    assert tasks.record(repository, "somebody-elses").state == "APPROVED", "it is not of the plan"
     one = tasks.record(repository, "one")
     assert (len(one.attempts), [str(step.event) for step in one.history]) == (
         1,

@@ -112,7 +112,8 @@ def test_an_agent_that_is_not_installed_is_told_unless_another_takes_over(reposi
 
 def test_gates_as_policy_need_gates_in_the_config_of_the_target(repository: Path) -> None:
     kit.git(repository, "branch", "bare", "HEAD~1")
-    text = "agent: fast\napprove: gates\ntasks: {a: {prompt: x}, b: {prompt: y, target: bare}}"
+    three = "{a: {prompt: x}, b: {prompt: y, target: bare}, c: {prompt: z, target: bare}}"
+    text = f"agent: fast\napprove: gates\ntasks: {three}"
 
     assert problems(repository, text) == ["3: key `approve` is gates, and the config of bare has none"]
 

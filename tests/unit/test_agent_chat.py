@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -66,20 +67,24 @@ class Desk:
         self.server = server
 
     def ask(self, agent: Chatter, *args: str, model: str | None = None, **variables: str) -> Talk:
-        done = self.start(agent, *args, model=model, **variables)
-        out, err = done.communicate()
+        with self.asking(agent, *args, model=model, **variables) as running:
+            out, err = running.communicate()
         assert KEY.encode() not in out + err
         text = out.decode()
         lines = [json.loads(line) for line in text.splitlines()]
         events = [event for line in text.splitlines() for event in agent.events(line)]
-        return Talk(done.returncode, lines, events, err.decode(), self.output)
+        return Talk(running.returncode, lines, events, err.decode(), self.output)
 
-    def start(self, agent: Chatter, *args: str, model: str | None = None, **variables: str) -> subprocess.Popen[bytes]:
+    @contextmanager
+    def asking(
+        self, agent: Chatter, *args: str, model: str | None = None, **variables: str
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """The program while it runs; it is gone when the block is left."""
         launch = agent.launch(Ask(self.prompt, self.worktree, self.output, model, args))
         own = {agent.provider.key: KEY, agent.provider.base: self.server.url, "HTTP_PROXY": "http://127.0.0.1:9"}
         assert launch.stdin is not None
         with launch.stdin.open("rb") as prompt:
-            return subprocess.Popen(
+            running = subprocess.Popen(
                 launch.command,
                 cwd=self.worktree,
                 stdin=prompt,
@@ -87,6 +92,11 @@ class Desk:
                 stderr=subprocess.PIPE,
                 env=dict(os.environ) | own | dict(launch.environment) | variables,
             )
+        with running:
+            try:
+                yield running
+            finally:
+                running.kill()
 
 
 @pytest.fixture
@@ -253,7 +263,7 @@ def test_a_provider_that_falls_silent_is_waited_for_no_longer_than_said(desk: De
 def test_the_answer_is_told_while_it_comes(desk: Desk) -> None:
     desk.server.reply = Reply((delta("Plums cost 5.\nApp"), HOLD, delta("les 9."), stop(), chat_server.DONE))
 
-    with desk.start(XAI()) as running:
+    with desk.asking(XAI()) as running:
         assert running.stdout is not None
         assert json.loads(running.stdout.readline()) == {"type": "text", "text": "Plums cost 5.\n"}
         assert not desk.output.exists()
@@ -381,7 +391,9 @@ def test_without_httpx_it_says_what_to_install(desk: Desk, tmp_path: Path) -> No
     blocked.mkdir()
     (blocked / "httpx.py").write_text("raise ModuleNotFoundError(name='httpx')\n")
 
-    talk = desk.ask(XAI(), PYTHONPATH=str(blocked))
+    path = os.pathsep.join(filter(None, [str(blocked), os.environ.get("PYTHONPATH")]))
+
+    talk = desk.ask(XAI(), PYTHONPATH=path)
 
     assert (talk.code, desk.server.headers) == (127, [])
     assert "pip install 'conductor-git[chat]'" in talk.complaint
@@ -398,7 +410,7 @@ def test_modules_in_the_worktree_are_not_imported(desk: Desk) -> None:
 def test_a_stopped_one_leaves_no_part_of_an_answer(desk: Desk) -> None:
     desk.server.reply = Reply((delta("Plums\n"), HOLD))
 
-    with desk.start(XAI()) as running:
+    with desk.asking(XAI()) as running:
         assert running.stdout is not None
         assert running.stdout.readline()
         running.terminate()

@@ -85,6 +85,12 @@ def test_a_subscription_that_still_serves_claude_is_no_limit() -> None:
         assert [event.kind for event in events(type="rate_limit_event", rate_limit_info=info)] == [Kind.OTHER]
 
 
+def test_what_claude_code_says_in_its_models_place_is_an_error_and_no_text() -> None:
+    said = {"model": "<synthetic>", "content": [{"type": "text", "text": "Credit balance is too low"}]}
+
+    assert [(event.kind, event.limit) for event in events(type="assistant", message=said)] == [(Kind.LIMIT, Limit.AUTH)]
+
+
 def test_claude_that_talks_about_rate_limits_has_not_met_one() -> None:
     said = {"model": "opus", "content": [{"type": "text", "text": "429 Too Many Requests: the rate limit is handled"}]}
 

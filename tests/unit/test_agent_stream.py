@@ -31,7 +31,7 @@ class Lines(Command):
     def events(self, line: str) -> Iterable[AgentEvent]:
         if line.startswith("stumble"):
             raise {"value": ValueError, "key": KeyError, "type": TypeError, "deep": RecursionError}[line.split()[1]]
-        return [AgentEvent(Kind.TEXT, line)]
+        return [AgentEvent(Kind.TEXT, "half \ud800" if line == "surrogate" else line)]
 
 
 def texts(events: Iterable[AgentEvent]) -> list[str]:
@@ -99,6 +99,15 @@ def test_bytes_that_are_no_text_are_told_as_replacement_characters(tmp_path: Pat
     append(log, b"a\xff\xfeb\n\xc3\n")
 
     assert texts(Stream(log, Lines()).finish()) == ["a\ufffd\ufffdb", "\ufffd"]
+
+
+def test_half_a_character_that_json_can_spell_is_made_one_that_a_file_can_hold(tmp_path: Path) -> None:
+    log = tmp_path / "stdout.log"
+    append(log, b"surrogate\n")
+
+    (text,) = texts(Stream(log, Lines()).finish())
+
+    assert text.encode().decode().startswith("half \ufffd")
 
 
 @pytest.mark.parametrize("adapter", [Claude(), Codex(), Gemini()], ids=lambda adapter: str(adapter.name))

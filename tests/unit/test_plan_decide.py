@@ -165,6 +165,12 @@ def test_a_task_whose_supervisor_was_killed_is_resumed() -> None:
     assert actions(CHAIN, made.facts(left, alive=("a",))) == []
 
 
+def test_a_supervisor_that_is_killed_in_a_pause_between_attempts_is_no_stop() -> None:
+    left = made.working("a", attempts=(made.attempt(1),), supervision=made.supervised())
+
+    assert len(actions(CHAIN, made.facts(left, since=NOON))) == 1
+
+
 def test_a_task_that_was_made_and_never_started_is_resumed() -> None:
     assert actions(CHAIN, made.facts(run("a"))) == [Resume(TaskId("a"), 1, 0, "its agent was never started")]
 
@@ -261,3 +267,6 @@ def test_what_is_approved_lands_whoever_approved_it() -> None:
     blocked = made.facts(approved, tried={land: "README.md would be overwritten"})
     assert why(CHAIN, blocked, "a") == "approved, and did not land: README.md would be overwritten"
     assert decide(CHAIN, blocked).is_over()
+    passed_over = made.facts(approved, tried={land: ""})
+    assert why(CHAIN, passed_over, "a") == "approved, and did not land: it waits for what it needs"
+    assert decide(CHAIN, passed_over).is_over()

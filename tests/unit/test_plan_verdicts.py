@@ -105,6 +105,15 @@ def test_a_reviewer_of_what_is_not_in_review_any_more_is_recalled(now: Run) -> N
     found = actions(made.facts(now, looking(1, "codex"), alive=(FIRST,)))
 
     assert Recall(FIRST, 2) in found
+    refused = made.facts(now, looking(1, "codex"), alive=(FIRST,), tried={Recall(FIRST, 2): "it has just ended"})
+    assert Recall(FIRST, 2) not in actions(refused)
+
+
+def test_one_that_looks_at_an_earlier_commit_keeps_nobody_from_looking_at_this_one() -> None:
+    moved = run("a", START, DONE, Event.SUPERSEDE, head=NEXT)
+    both = (looking(1, "codex"), looking(2, "gemini"))
+
+    assert Ask(A, TaskId("a.review-3"), "codex", NEXT) in actions(made.facts(moved, *both, alive=(FIRST, SECOND)))
 
 
 def test_a_reviewer_that_has_lost_its_supervisor_is_resumed() -> None:
@@ -137,3 +146,10 @@ def test_a_request_for_changes_by_an_agent_is_no_approval() -> None:
     )
 
     assert actions(facts) == [Ask(A, SECOND, "gemini", HEAD)]
+    both = made.facts(
+        made.in_review("a"),
+        made.reviewer("a", 1, "codex", *VERDICT),
+        made.reviewer("a", 2, "gemini", *VERDICT),
+        **given(made.review(FIRST, 5, verdict=Verdict.REQUEST_CHANGES), made.review(SECOND, 6, number=2)),
+    )
+    assert why(both) == "1 of 2 agents approved, and no other can be asked"

@@ -40,6 +40,7 @@ FAILED    retry            ASSIGNED
 CANCELLED retry            ASSIGNED
 ASSIGNED  reviewed         COMPLETED
 WORKING   reviewed         COMPLETED
+WORKING   answered         COMPLETED
 COMPLETED undo             CANCELLED
 """
 ARROWS: Final = {

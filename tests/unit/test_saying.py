@@ -9,8 +9,8 @@ import pytest
 
 from conductor_git.cli.saying import Saying
 from conductor_git.runner.agents.base import AgentEvent, Kind, Limit
-from conductor_git.workflow.following import Masking
 from conductor_git.workflow.attach import WholeLines
+from conductor_git.workflow.following import Masking
 
 KEY = "sk-proj-0123456789abcdefghij"
 

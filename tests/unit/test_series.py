@@ -119,6 +119,8 @@ def test_what_the_attempts_cost_together_ends_them() -> None:
 
     assert next_step(run(*tried), limits, at(999)) == GiveUp("its attempts cost $1.10, and limits.cost_usd is $1.00")
     assert next_step(run(tried[0]), limits, at(999)) == Begin("claude")
+    again = replace(run(*tried), history=(Step(2, Event.RETRY, State.ASSIGNED, at(50), "ada"),))
+    assert next_step(again, limits, at(999)) == Begin("claude"), "a retry has the whole sum again"
 
 
 def test_a_provider_that_tells_a_time_is_asked_again_then() -> None:
@@ -156,8 +158,8 @@ def test_an_agent_that_cannot_be_used_is_not_tried_again_and_the_next_one_takes_
 
     given_up = next_step(alone, LIMITS, at(11))
 
-    assert given_up == GiveUp(f"claude {how_it_ended(useless)}")
-    assert "no key" in how_it_ended(useless)
+    assert given_up == GiveUp(f"claude {how_it_ended(run(), useless)}")
+    assert "no key" in how_it_ended(run(), useless)
     assert next_step(followed, LIMITS, at(11)) == Begin("codex")
 
 
@@ -195,4 +197,4 @@ def test_attempts_that_count_stay_on_record_longer_than_those_that_do_not() -> N
 
 @pytest.mark.parametrize("end", End)
 def test_every_end_has_words(end: End) -> None:
-    assert how_it_ended(attempt(0, end)) not in ("", "is running")
+    assert how_it_ended(run(), attempt(0, end)) not in ("", "is running")

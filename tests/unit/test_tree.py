@@ -20,7 +20,7 @@ def test_children_stand_below_their_parent_and_siblings_by_name() -> None:
 
 
 def test_a_child_whose_parent_is_not_shown_stands_at_the_top() -> None:
-    assert shown(b="gone", a=None) == [("a", 0), ("b", 0)]
+    assert shown(b="gone", z=None, a=None) == [("a", 0), ("b", 0), ("z", 0)]
 
 
 def test_tasks_that_are_each_others_parents_are_shown_once() -> None:

@@ -17,10 +17,9 @@ from conductor_git.cli.texts import say_raw
 from conductor_git.errors import BadInput
 from conductor_git.names import TaskId
 from conductor_git.record import format_time
-from conductor_git.run import Attempt, End, Run, State, how_it_ended, next_command
+from conductor_git.run import Attempt, Run, State, how_it_ended, next_command
 from conductor_git.runner.agents.base import AgentEvent
 from conductor_git.runner.stop import running
-from conductor_git.runner.supervising.series import has_handed_in
 from conductor_git.workflow.attach import Began, Left, Over, Printed, Said, Seen, Waits
 from conductor_git.workflow.attach import attach as follow
 
@@ -107,9 +106,7 @@ def _narrate(one: Began | Over | Waits | Left, task_id: TaskId) -> None:
 def _how(attempt: Attempt, run: Run) -> str:
     if attempt.end is None:
         return f"{attempt.agent} vanished together with its supervisor"
-    if attempt.end is End.EXITED and attempt.exit_code == 0 and has_handed_in(run, attempt):
-        return f"{attempt.agent} has ended"
-    return f"{attempt.agent} {how_it_ended(attempt)}"
+    return f"{attempt.agent} {how_it_ended(run, attempt)}"
 
 
 def _why(waits: Waits) -> str:

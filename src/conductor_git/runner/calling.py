@@ -35,7 +35,9 @@ class Calling:
             return None
         return frozenset(self.adapter.keys)
 
-    def ask(self, prompt: Path, worktree: Path, output: Path, *, attended: bool = False) -> Ask:
+    def ask(
+        self, prompt: Path, worktree: Path, output: Path, *, writable: tuple[Path, ...], attended: bool = False
+    ) -> Ask:
         return Ask(
             prompt,
             worktree,
@@ -44,6 +46,7 @@ class Calling:
             args=self.settings.args,
             permissive=self.settings.permissive,
             attended=attended,
+            writable=writable,
         )
 
 

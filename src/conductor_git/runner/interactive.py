@@ -114,8 +114,9 @@ def _taken(folder: Path) -> Order:
 
 def _become(order: Order) -> NoReturn:
     """Go on as the agent: we are its leading process, and lead a session on the new terminal."""
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores these, and what is ignored is inherited
-        signal.signal(number, signal.SIG_DFL)
+    for number in signal.valid_signals():  # Python ignores some, tmux others, and what is ignored is inherited
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     code = _NOT_EXECUTABLE
     try:
         os.chdir(order.directory)

@@ -34,10 +34,16 @@ def end_attempt(project: Project, task_id: TaskId, *, at: datetime) -> bool:
         process.terminate(supervisor)
         if not process.is_ancestor(supervisor):
             _wait_until_gone(project, task_id, supervisor)
-    left = running(project.runs.get(task_id))
-    if left is not None and not is_supervised(project, task_id):
-        _end_ourselves(project, task_id, left, at)
+    if not is_supervised(project, task_id):
+        end_left(project, task_id, at=at)
     return supervisor is not None or attempt is not None
+
+
+def end_left(project: Project, task_id: TaskId, *, at: datetime) -> None:
+    """End the attempt that has no recorded end, and record it: for whoever does it in its supervisor's place."""
+    left = running(project.runs.get(task_id))
+    if left is not None:
+        _end_ourselves(project, task_id, left, at)
 
 
 def running(run: Run) -> Attempt | None:

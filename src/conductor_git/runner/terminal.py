@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 import time
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -52,7 +53,8 @@ class Attended:
         """As a child's; nothing is left of its terminal then."""
         self._found.reap()
         _wait_for_end(self._folder)
-        _close(_server(self._project), session(self._project, self._task_id))
+        with suppress(AgentFailed):  # tmux was taken away meanwhile: its sessions end with what runs in them
+            _close(_server(self._project), session(self._project, self._task_id))
         return interactive.exit_code(self._folder)
 
 

@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 
 from conductor_git.errors import ConductorError
-from conductor_git.names import parse_task_id
+from conductor_git.names import TaskId, parse_task_id
 from conductor_git.project import Project, project_at
-from conductor_git.run import Run, utcnow
+from conductor_git.run import Run, State, utcnow
 from conductor_git.runner.supervising.supervise import supervise
 from conductor_git.runner.supervising.world import RealWorld
 from conductor_git.workflow.agent_review.reviewed import clear_away
+from conductor_git.workflow.landing.cleanup import clean_up_late
 from conductor_git.workflow.prompting.attempt import attempt_prompt
 
 
@@ -23,9 +24,17 @@ def main(arguments: list[str]) -> int:
     common_dir, repository, task = arguments
     project, task_id = project_at(Path(common_dir), Path(repository)), parse_task_id(task)
     supervise(project, task_id, _prompt, world)
-    if project.runs.get(task_id).review_of is not None:
-        clear_away(project, task_id, at=utcnow())
+    _clean_up(project, task_id)
     return 0
+
+
+def _clean_up(project: Project, task_id: TaskId) -> None:
+    """What could not be taken away while its agent was at work is taken away now: a verdict or a landing was faster."""
+    run = project.runs.get(task_id)
+    if run.review_of is not None:
+        clear_away(project, task_id, at=utcnow())
+    elif run.state is State.COMPLETED and Path(run.worktree).exists():
+        clean_up_late(project, task_id, at=utcnow())
 
 
 def _prompt(project: Project, run: Run, edits: bool) -> bytes:

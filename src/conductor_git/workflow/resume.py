@@ -6,16 +6,18 @@ from conductor_git.errors import BadInput
 from conductor_git.names import TaskId
 from conductor_git.project import Project
 from conductor_git.run import Run, State, illegal
-from conductor_git.runner.calling import is_launchable
+from conductor_git.runner.calling import is_launchable, require_usable
 from conductor_git.runner.launch import launch
-from conductor_git.runner.stop import is_supervised
+from conductor_git.runner.stop import is_supervised, running
+from conductor_git.settings import project_config
 
 
 def resume(project: Project, task_id: TaskId) -> tuple[Run, bool]:
     """Give the task a supervisor where it has none; returns it, and whether one was started.
 
     For a task that is its worker's: ASSIGNED or WORKING. `IllegalTransition` where it is not, `BadInput` where it has
-    no agent. Any number of these at once start one supervisor.
+    no agent, `AgentFailed` where none of its agents can be launched here; nothing is changed then. Any number of these
+    at once start one supervisor.
     """
     run = project.runs.get(task_id)
     if is_supervised(project, task_id):
@@ -28,4 +30,7 @@ def resume(project: Project, task_id: TaskId) -> tuple[Run, bool]:
             hint=f"cd {run.worktree} && conductor-git ctx",
             task_id=task_id,
         )
+    config = project_config(project)
+    if running(run) is None:
+        require_usable(config, task_id, [run.agent or "", *run.fallbacks], run.command)
     return launch(project, run), True

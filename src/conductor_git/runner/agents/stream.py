@@ -63,6 +63,16 @@ class Stream:
             self._restart(self._offset)
             yield from self._told(line)
 
+    def skip(self, left: int) -> None:
+        """Pass over what was not read yet, up to the first whole line in the last `left` bytes of the file."""
+        try:
+            end = os.lstat(self._path).st_size if self._descriptor is None else os.fstat(self._descriptor).st_size
+        except OSError:
+            return
+        if end - left > self._offset:
+            self._restart(end - left)
+            self._is_skipping = True
+
     def _fill(self, fd: int, end: int) -> bool:
         """Take the next part of the file; False at its end."""
         try:

@@ -17,6 +17,7 @@ from conductor_git.project import Project
 from conductor_git.run import Attempt, End, Run
 from conductor_git.runner import terminal
 from conductor_git.runner.agents.base import Launch
+from conductor_git.runner.agents.command import Command
 from conductor_git.runner.agents.found import find
 from conductor_git.runner.agents.stream import Stream
 from conductor_git.runner.agents.tally import Tally
@@ -31,6 +32,10 @@ from conductor_git.transition import note
 
 Prompting: TypeAlias = Callable[[Project, Run, bool], bytes]
 """Makes the prompt of the attempt that is about to begin; told whether its agent can edit."""
+
+
+class _ToldToEnd(Exception):
+    """Somebody has asked us to end before there was a process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +55,11 @@ class Attempting:
         try:
             called = calling_for(self.config, run, agent)
             child, attempt = self._launched(run, attempt, called)
+        except _ToldToEnd:
+            return self._unlaunched(run, attempt, End.STOPPED)
         except (ConductorError, OSError) as failed:
             why = failed.message if isinstance(failed, ConductorError) else str(failed)
-            process.end_group(0, attempt.run_id, grace=0)
-            unstartable = replace(attempt, end=End.UNSTARTABLE, why=why)
-            record(self.project, run, unstartable, self.world)
-            return unstartable
+            return self._unlaunched(run, attempt, End.UNSTARTABLE, why)
         post(self.project, run, "RUN_START", f"{agent} started", attempt)
         return self._watched(run, attempt, child, called, before)
 
@@ -64,15 +68,22 @@ class Attempting:
         alive = attempt.process
         if alive is None or not is_alive(alive):
             # Killed between the start of its process and the record of it, it may have one that nobody knows.
-            process.end_group(0, attempt.run_id, grace=0)
-            lost = replace(attempt, end=End.LOST)
-            record(self.project, run, lost, self.world)
-            return lost
+            return self._unlaunched(run, attempt, End.LOST)
         adopted = replace(attempt, supervisor=identify(os.getpid()))
         self._note(adopted)
-        return self._watched(
-            run, adopted, Adopted(alive), calling_for(self.config, run, attempt.agent), Before.now(self.project)
-        )
+        try:
+            called = calling_for(self.config, run, attempt.agent)
+        except ConductorError:
+            # It is at work, whatever the config says of it by now: what it prints is taken as text.
+            called = Calling(Command(attempt.agent, (attempt.agent,)))
+        return self._watched(run, adopted, Adopted(alive), called, Before.now(self.project))
+
+    def _unlaunched(self, run: Run, attempt: Attempt, end: End, why: str | None = None) -> Attempt:
+        """Put on record how an attempt ended whose process we know nothing of; should it have one, that ends too."""
+        process.end_group(0, attempt.run_id, grace=0)
+        ended = replace(attempt, end=end, why=why)
+        record(self.project, run, ended, self.world)
+        return ended
 
     def _entered(self, agent: str) -> tuple[Run, Attempt]:
         now = self.world.now()
@@ -95,7 +106,10 @@ class Attempting:
         attended = self.config.terminal == "tmux"
         prompt = folder / "prompt.md"
         durable.write_through(prompt, self.prompting(self.project, run, called.adapter.edits))
-        launch = called.adapter.launch(called.ask(prompt, Path(run.worktree), folder / "output.md", attended=attended))
+        # A worktree's index and HEAD, and every object, are git's own, outside of the worktree.
+        writable = (self.project.layout.common_dir,)
+        asked = called.ask(prompt, Path(run.worktree), folder / "output.md", writable=writable, attended=attended)
+        launch = called.adapter.launch(asked)
         environment = {
             **agent_environment(self.project, run, attempt.run_id, called.keys),
             **launch.environment,
@@ -103,6 +117,8 @@ class Attempting:
         found = find(called.adapter, environment)
         if found.problem:
             raise AgentFailed(found.problem, hint="conductor-git agents --check")
+        if self.world.is_told_to_end:
+            raise _ToldToEnd
         child = self._start(run, launch, environment, folder, attended=attended)
         attempt = replace(
             attempt,

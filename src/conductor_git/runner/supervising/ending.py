@@ -12,20 +12,23 @@ from conductor_git.errors import ConductorError
 from conductor_git.escape import Fingerprint, fingerprint
 from conductor_git.processtable import out_of_memory_kills
 from conductor_git.project import Project
-from conductor_git.run import Attempt, End, Run, how_it_ended
+from conductor_git.run import Attempt, End, Run, has_handed_in, how_it_ended
 from conductor_git.runner.agents import limits
 from conductor_git.runner.agents.base import Limit
 from conductor_git.runner.agents.stream import Stream
 from conductor_git.runner.agents.tally import Tally
 from conductor_git.runner.child import Child
 from conductor_git.runner.stop import GRACE_SECONDS, with_attempt
-from conductor_git.runner.supervising import logs, series
+from conductor_git.runner.supervising import logs
 from conductor_git.runner.supervising.world import World
 from conductor_git.transition import message_of, note
 
 _NOT_RUN: Final = (126, 127)
 """What shells end with where a command cannot be run, or is not there."""
 _ANSWER_BYTES: Final = 8 << 20
+_HEAR_SECONDS: Final = 2.0
+_LAST_WORDS: Final = 256 << 10
+_LOGS: Final = ("stdout.log", "stderr.log")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +59,33 @@ def settle(project: Project, seen: Seen, end: End, world: World, before: Before)
     attempt = seen.attempt
     process.end_group(seen.child.process.pid, attempt.run_id, grace=GRACE_SECONDS, leader=seen.child.process)
     code = seen.child.reap()
-    for event in (*seen.stream.read(), *seen.stream.finish()):
-        seen.tally.add(event, world.now())
     folder = project.layout.attempt(seen.run.task_id, attempt.run_id)
+    for name in _LOGS:
+        logs.bound(folder / name)
+    _hear_out(seen, world)
     attempt = _judged(project, seen, _with_code(attempt, end, code, before), folder, world)
     _keep_answer(folder / "output.md", seen.tally)
-    for name in ("stdout.log", "stderr.log"):
+    for name in _LOGS:
         with suppress(ConductorError, OSError):  # the end is recorded, also where the disk is full
             logs.seal(folder / name)
     with suppress(ConductorError):
         _warn_of_escape(project, seen.run, attempt, before.checkout)
     record(project, seen.run, attempt, world)
     return attempt
+
+
+def _hear_out(seen: Seen, world: World) -> None:
+    """Take in the rest of what it has said; where that is more than can be read in time, its last words."""
+    enough = world.monotonic() + _HEAR_SECONDS
+    for event in seen.stream.finish():
+        seen.tally.add(event, world.now())
+        if world.monotonic() >= enough:
+            break
+    else:
+        return
+    seen.stream.skip(_LAST_WORDS)
+    for event in seen.stream.finish():
+        seen.tally.add(event, world.now())
 
 
 def record(project: Project, run: Run, attempt: Attempt, world: World) -> None:
@@ -78,7 +96,7 @@ def record(project: Project, run: Run, attempt: Attempt, world: World) -> None:
     meta = {"end": str(attempt.end), "exit_code": str(attempt.exit_code), "signal": str(attempt.signal)}
     if attempt.cost_usd is not None:
         meta["cost_usd"] = f"{attempt.cost_usd:.4f}"
-    words = f"{attempt.agent} {how_it_ended(attempt)}"
+    words = f"{attempt.agent} {how_it_ended(run, attempt)}"
     post(project, run, "RUN_STOP" if is_good else "RUN_CRASH", words, attempt, meta)
 
 
@@ -106,14 +124,15 @@ def _judged(project: Project, seen: Seen, attempt: Attempt, folder: Path, world:
     """With what its agent said of why it ended, and what it cost."""
     tally = seen.tally
     attempt = replace(attempt, cost_usd=tally.cost_usd, tokens_in=tally.tokens_in, tokens_out=tally.tokens_out)
-    handed_in = series.has_handed_in(project.runs.get(seen.run.task_id), attempt)
+    handed_in = has_handed_in(project.runs.get(seen.run.task_id), attempt)
     if handed_in or attempt.end not in (End.EXITED, End.UNSTARTABLE, End.KILLED):
         return attempt
     errors = logs.end_of(folder / "stderr.log")
     limit, until = tally.limit, tally.until
     if limit is None and attempt.exit_code != 0:
         limit, until = limits.told(errors, world.now()) or (None, None)
-    why = attempt.why or tally.error or (logs.last_line(errors) if attempt.exit_code != 0 else "") or None
+    complained = logs.masked((tally.error or "").encode("utf-8", "replace")).decode("utf-8", "replace")
+    why = attempt.why or complained or (logs.last_line(errors) if attempt.exit_code != 0 else "") or None
     if limit is None:
         return replace(attempt, why=why)
     end = End.REFUSED if limit is Limit.AUTH else End.LIMITED
@@ -121,18 +140,18 @@ def _judged(project: Project, seen: Seen, attempt: Attempt, folder: Path, world:
 
 
 def _keep_answer(path: Path, tally: Tally) -> None:
-    """`output.md` is what the agent left there; where it left nothing, it is made of what it said."""
+    """`output.md` is what the agent left there, or else made of what it said; either way without secrets."""
+    left = b""
     try:
-        if durable.read_regular(path, _ANSWER_BYTES).strip():
-            return
+        left = durable.read_regular(path, _ANSWER_BYTES)
     except FileNotFoundError:
         pass
     except (OSError, ConductorError):
         return  # not a file of a size that anybody would read: it stays as it is
-    answer = tally.answer()
-    if answer.strip():
+    answer = logs.masked(left if left.strip() else tally.answer().encode("utf-8", "replace"))
+    if answer.strip() and answer != left:
         with suppress(ConductorError, OSError):
-            durable.write_through(path, logs.masked(answer))
+            durable.write_through(path, answer)
 
 
 def _warn_of_escape(project: Project, run: Run, attempt: Attempt, before: Fingerprint) -> None:

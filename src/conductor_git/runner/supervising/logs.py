@@ -13,7 +13,7 @@ from conductor_git.errors import ConductorError
 from conductor_git.masking import mask_bytes, secret_values
 from conductor_git.outputlog import OutputLog
 
-LOG_BYTES: Final = 64 << 20
+LOG_BYTES: Final = 16 << 20
 """What is kept of a log once its agent has ended: this much, half from its head and half from its end."""
 _LIVE_BYTES: Final = 2 * LOG_BYTES
 _CHUNK: Final = 1 << 20
@@ -42,10 +42,16 @@ def seal(path: Path) -> None:
     if _is_clean(path, secrets):
         return
     sealed = path.with_name(f".{path.name}.tmp")
-    with OutputLog(sealed, LOG_BYTES, secrets) as log:
-        for chunk in _chunks(path):
-            log.write(chunk)
-    durable.rename(sealed, path)
+    try:
+        with OutputLog(sealed, LOG_BYTES, secrets) as log:
+            for gap, chunk in _chunks(path):
+                if gap:
+                    log.skip(gap)
+                log.write(chunk)
+        durable.rename(sealed, path)
+    except BaseException:
+        sealed.unlink(missing_ok=True)
+        raise
 
 
 def end_of(path: Path) -> str:
@@ -59,11 +65,11 @@ def end_of(path: Path) -> str:
         return ""
     if size > _END_BYTES:
         data = data.partition(b"\n")[2] or data
-    return mask_bytes(data, secret_values(inherited())).decode("utf-8", "replace")
+    return masked(data).decode("utf-8", "replace")
 
 
-def masked(text: str) -> bytes:
-    return mask_bytes(text.encode("utf-8", "replace"), secret_values(inherited()))
+def masked(data: bytes) -> bytes:
+    return mask_bytes(data, secret_values(inherited()))
 
 
 def last_line(text: str) -> str:
@@ -82,11 +88,14 @@ def _is_clean(path: Path, secrets: tuple[str, ...]) -> bool:
     return mask_bytes(data, secrets) == data
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
-    """What the file holds, without its holes."""
+def _chunks(path: Path) -> Iterator[tuple[int, bytes]]:
+    """What the file holds, without its holes; with each piece, how long the hole before it is."""
     with os.fdopen(durable.open_regular(path, os.O_RDONLY), "rb", buffering=0) as file:
-        size = os.fstat(file.fileno()).st_size
+        at, size = 0, os.fstat(file.fileno()).st_size
         for start, end in sparse.parts(file.fileno(), size):
-            file.seek(start)
+            gap = file.seek(start) - at
             while (left := end - file.tell()) > 0 and (chunk := file.read(min(_CHUNK, left))):
-                yield chunk
+                yield gap, chunk
+                gap, at = 0, file.tell()
+        if at < size:
+            yield size - at, b""

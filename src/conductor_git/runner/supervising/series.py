@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from conductor_git.config.duration import format_duration
 from conductor_git.config.model import Limits
-from conductor_git.run import UNCOUNTED, Attempt, Doing, End, Event, Run, State, how_it_ended
+from conductor_git.run import UNCOUNTED, Attempt, Doing, End, Event, Run, State, has_handed_in, how_it_ended
 
 LONGEST_BACKOFF: Final = 300.0
 """Seconds between two attempts, at most."""
@@ -73,9 +73,11 @@ def next_step(run: Run, limits: Limits, now: datetime) -> Next:
         return GiveUp(f"its attempts cost ${spent:.2f}, and limits.cost_usd is ${limits.cost_usd:.2f}")
     counted = [attempt for attempt in tried if attempt.end not in UNCOUNTED and attempt.end not in _UNUSABLE]
     if len(counted) >= limits.attempts:
-        return GiveUp(_exhausted(counted))
+        return GiveUp(_exhausted(run, counted))
     if counted and counted[-1] is tried[-1] and (until := _after(counted, limits)) > now:
-        return Pause(until, Doing.BACKOFF, f"attempt {len(counted)} of {limits.attempts} {how_it_ended(counted[-1])}")
+        return Pause(
+            until, Doing.BACKOFF, f"attempt {len(counted)} of {limits.attempts} {how_it_ended(run, counted[-1])}"
+        )
     return _agent(run, tried, limits, now)
 
 
@@ -85,23 +87,17 @@ def series(run: Run) -> tuple[Attempt, ...]:
     return tuple(attempt for attempt in run.attempts if attempt.started_at >= began)
 
 
-def has_handed_in(run: Run, attempt: Attempt) -> bool:
-    """Whether the worker has called `done`, or given its verdict, since `attempt` began."""
-    ends = (Event.DONE, Event.REVIEWED, Event.ANSWERED)
-    return any(step.event in ends and step.at >= attempt.started_at for step in run.history)
-
-
 def cost(run: Run) -> float:
-    """What the attempts on record have cost, in dollars, as far as their agents say."""
-    return sum(attempt.cost_usd or 0.0 for attempt in run.attempts)
+    """What the attempts of this generation have cost, in dollars, as far as their agents say."""
+    began = max((step.at for step in run.history if step.event is Event.RETRY), default=run.created_at)
+    return sum(attempt.cost_usd or 0.0 for attempt in run.attempts if attempt.started_at >= began)
 
 
-def _exhausted(counted: Sequence[Attempt]) -> str:
+def _exhausted(run: Run, counted: Sequence[Attempt]) -> str:
+    last, how = counted[-1], how_it_ended(run, counted[-1])
     if len(counted) == 1:
-        return f"{counted[-1].agent} {how_it_ended(counted[-1])}"
-    return (
-        f"{len(counted)} attempts ended without `done`; the last, by {counted[-1].agent}, {how_it_ended(counted[-1])}"
-    )
+        return f"{last.agent} {how}"
+    return f"{len(counted)} attempts ended without `done`; the last, by {last.agent}, {how}"
 
 
 def _after(counted: Sequence[Attempt], limits: Limits) -> datetime:
@@ -116,7 +112,7 @@ def _agent(run: Run, tried: Sequence[Attempt], limits: Limits, now: datetime) ->
     for agent in (run.agent or "", *run.fallbacks):
         own = [attempt for attempt in tried if attempt.agent == agent]
         if own and own[-1].end in _UNUSABLE:
-            problem = f"{agent} {how_it_ended(own[-1])}"
+            problem = f"{agent} {how_it_ended(run, own[-1])}"
             continue
         limited = _last_limited(own)
         if not limited:
@@ -125,12 +121,12 @@ def _agent(run: Run, tried: Sequence[Attempt], limits: Limits, now: datetime) ->
         first = limited[0].ended_at or limited[0].started_at
         if (until - first).total_seconds() > limits.limit_wait:
             waited = format_duration(limits.limit_wait)
-            problem = f"{agent} {how_it_ended(limited[-1])}; limits.limit_wait is {waited}"
+            problem = f"{agent} {how_it_ended(run, limited[-1])}; limits.limit_wait is {waited}"
             continue
         if until <= now:
             return Begin(agent)
         if soonest is None or until < soonest.until:
-            soonest = Pause(until, Doing.LIMIT, f"{agent} {how_it_ended(limited[-1])}")
+            soonest = Pause(until, Doing.LIMIT, f"{agent} {how_it_ended(run, limited[-1])}")
     return soonest or GiveUp(problem)
 
 

@@ -14,9 +14,9 @@ from conductor_git.errors import ConductorError, IllegalTransition
 from conductor_git.names import TaskId
 from conductor_git.process import identify
 from conductor_git.project import Project
-from conductor_git.run import Attempt, Doing, End, Event, Run, State, Supervision
+from conductor_git.run import Attempt, Doing, End, Event, Run, State, Supervision, has_handed_in
 from conductor_git.runner.calling import calling_for
-from conductor_git.runner.stop import running
+from conductor_git.runner.stop import end_left, running
 from conductor_git.runner.supervising import series
 from conductor_git.runner.supervising.attempt import Attempting, Prompting
 from conductor_git.runner.supervising.beating import beating
@@ -42,6 +42,7 @@ def supervise(project: Project, task_id: TaskId, prompting: Prompting, world: Wo
         try:
             config = project_config(project)
         except ConductorError as bad:
+            end_left(project, task_id, at=world.now())
             _give_up(project, task_id, f"the config cannot be used: {bad.message}", world)
             return
         supervisor = _Supervisor(
@@ -86,7 +87,7 @@ class _Supervisor:
         workers = self.config.limits.workers
         why = f"{workers} workers are at work, as many as limits.workers allows"
         with slot(self.project.layout, workers, self.world, wait=lambda: self.say(Doing.SLOT, why=why)) as is_ours:
-            if not is_ours or not self._taken_up():
+            if not is_ours or not self._taken_up() or self.world.is_told_to_end:
                 return False
             self.say(Doing.ATTEMPT)
             return self._goes_on_after(self.attempting.carry_out(agent))
@@ -95,7 +96,7 @@ class _Supervisor:
         run = self.project.runs.get(self.task_id)
         if attempt.end is End.EXITED and attempt.exit_code == 0:
             self._answered(run, attempt)
-        return not self.world.is_told_to_end and not series.has_handed_in(run, attempt)
+        return not self.world.is_told_to_end and not has_handed_in(run, attempt)
 
     def _taken_up(self) -> bool:
         """Whether the task is the worker's: it becomes that with its first attempt."""

@@ -11,7 +11,7 @@ from conductor_git.config.model import Limits
 from conductor_git.errors import ConductorError
 from conductor_git.heartbeat import last_activity, move_activity, touch_activity
 from conductor_git.project import Project
-from conductor_git.run import Attempt, End, Run, State
+from conductor_git.run import Attempt, End, Run, State, has_handed_in
 from conductor_git.runner.agents.stream import Stream
 from conductor_git.runner.agents.tally import Tally
 from conductor_git.runner.child import Child
@@ -126,7 +126,7 @@ class Watch:
             if stamp != self._stamp:
                 run = self.project.runs.get(self.run.task_id)
                 at_work = run.state in (State.ASSIGNED, State.WORKING)
-                self._is_at_work = at_work and not series.has_handed_in(run, self.attempt)
+                self._is_at_work = at_work and not has_handed_in(run, self.attempt)
                 self._stamp = stamp
         except (OSError, ConductorError):
             pass  # a record that cannot be read now is no reason to end an agent

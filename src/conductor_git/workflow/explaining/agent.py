@@ -45,7 +45,7 @@ def _ended(facts: Facts, attempt: Attempt | None) -> Iterator[str]:
     if attempt is not None:
         ended = f", {age((facts.now - attempt.ended_at).total_seconds())} ago" if attempt.ended_at else ""
         before = ", before the task was sent back" if _was_sent_back_since(facts.run, attempt) else ""
-        yield f"its agent {attempt.agent} {how_it_ended(attempt)}{ended}{before}"
+        yield f"its agent {attempt.agent} {how_it_ended(facts.run, attempt)}{ended}{before}"
     elif not facts.supervised:
         yield "no agent of ours works on it"
 

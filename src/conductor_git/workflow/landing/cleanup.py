@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from conductor_git import configguard, integration, worktree
+from conductor_git import configguard, integration, journal, worktree
 from conductor_git.errors import ConductorError, GitKilled, WorktreeBusy
 from conductor_git.history import is_contained, tip_of
 from conductor_git.layout import CONTEXT_NAME
+from conductor_git.names import TaskId
 from conductor_git.processtable import wait_gone
 from conductor_git.project import Project
-from conductor_git.run import Phase, Run
+from conductor_git.run import Phase, Run, State
 from conductor_git.salvage.keep import Salvage, keep_commit, keep_head_of_gone, salvage
 from conductor_git.transition import message_of, note
 
@@ -46,6 +47,26 @@ def clean_up(project: Project, run: Run, *, at: datetime) -> Fate:
         fate = Fate(not Path(run.worktree).exists(), False, kept_because=refused.message)
     note(project, run.task_id, _ended, at=at)
     return fate
+
+
+def clean_up_late(project: Project, task_id: TaskId, *, at: datetime) -> Fate | None:
+    """Clean up after a landing that met the task's agent still at work; nothing where that is no question.
+
+    For whoever has seen that agent end. A kill in here is mended by the next command.
+    """
+    with journal.operation(project.layout, task_id, "merge") as held:
+        run = project.runs.get(task_id)
+        landing = run.landing
+        if (
+            run.state is not State.COMPLETED
+            or landing is None
+            or not landing.cleanup
+            or not Path(run.worktree).exists()
+        ):
+            return None
+        unfinished = replace(landing, phase=Phase.CLEANUP)
+        run = note(project, task_id, lambda now: replace(now, landing=unfinished), at=at)
+        return clean_up(project.holding(held), run, at=at)
 
 
 def _require_agent_gone(run: Run) -> None:

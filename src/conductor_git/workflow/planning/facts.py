@@ -10,8 +10,7 @@ from typing import Final
 
 from conductor_git.names import TaskId
 from conductor_git.review import Review
-from conductor_git.run import End, Event, Run, State
-from conductor_git.runner.supervising.series import has_handed_in
+from conductor_git.run import End, Event, Run, State, has_handed_in
 from conductor_git.workflow.planning.actions import Action
 
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)

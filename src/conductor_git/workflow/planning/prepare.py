@@ -10,10 +10,10 @@ from conductor_git.config.plan import MOST_BYTES, read_plan
 from conductor_git.errors import BadInput, TooLarge, UnsafePath
 from conductor_git.names import TaskId
 from conductor_git.project import Project
-from conductor_git.runner.prompt import PROMPT_BYTES
 from conductor_git.workflow.planning.crew import Crew
 from conductor_git.workflow.planning.planned import Planned
 from conductor_git.workflow.planning.validate import Setting, validated
+from conductor_git.workflow.prompting.asked import PROMPT_BYTES
 
 
 def prepare(project: Project, config: Config, file: Path) -> Planned:

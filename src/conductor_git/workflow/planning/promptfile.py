@@ -6,7 +6,7 @@ from pathlib import Path
 
 from conductor_git import durable
 from conductor_git.errors import BadInput, TooLarge, UnsafePath
-from conductor_git.runner.prompt import PROMPT_BYTES
+from conductor_git.workflow.prompting.asked import PROMPT_BYTES
 
 
 def read_prompt(plan: Path, name: str) -> str:

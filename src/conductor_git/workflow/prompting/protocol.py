@@ -10,7 +10,7 @@ from conductor_git.workflow.prompting.subtasks import how_to_share
 _HOW: Final = """\
 ## How you work here
 
-Your commands run in the worktree. Change and commit nothing outside of it, push nothing and merge nothing: what you
+Your commands run in the worktree. Change and commit nothing outside of it, push nothing and land nothing: what you
 hand in is reviewed and landed by others. `conductor-git` knows from this directory who you are. Read once more what
 is asked of you, what reviewers said and what is new:
 

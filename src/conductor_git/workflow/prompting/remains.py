@@ -15,8 +15,7 @@ from conductor_git.masking import REACH
 from conductor_git.names import CommitId
 from conductor_git.outputlog import log_end
 from conductor_git.project import Project
-from conductor_git.run import Attempt, Run, how_it_ended
-from conductor_git.runner.supervising.series import has_handed_in
+from conductor_git.run import Attempt, Run, has_handed_in, how_it_ended
 from conductor_git.wording import age
 from conductor_git.workflow.prompting.identity import turn
 from conductor_git.workflow.prompting.quoting import line_of, quoted
@@ -41,7 +40,7 @@ def what_the_last_one_left(project: Project, run: Run, now: datetime) -> str:
 
 
 def _how(run: Run, attempt: Attempt, now: datetime) -> str:
-    how = "handed in, and ended" if has_handed_in(run, attempt) else line_of(how_it_ended(attempt), 500)
+    how = "handed in, and ended" if has_handed_in(run, attempt) else line_of(how_it_ended(run, attempt), 500)
     ago = f", {age((now - attempt.ended_at).total_seconds())} ago" if attempt.ended_at else ""
     return f"{line_of(attempt.agent)} {how}{ago}."
 

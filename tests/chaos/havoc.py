@@ -1,0 +1,103 @@
+"""The plan run again and again while its runner and its supervisors are killed, until it says that it is over."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import psutil
+
+from tests import kit
+from tests.chaos.world import World
+
+_HANG_SECONDS: Final = 900
+_OVER: Final = (0, 1, 19)
+"""What `run` ends with when nothing happens any more by itself."""
+
+
+@dataclass
+class Havoc:
+    """One chaos: what it did is in `kills` and `rounds`, by kind and number."""
+
+    world: World
+    rounds: int = 0
+    kills: dict[str, int] = field(default_factory=lambda: {"runner": 0, "supervisor": 0, "both": 0})
+    _chance: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._chance = random.Random(f"{self.world.seed} kills")
+
+    def rage(self) -> dict[str, Any]:
+        """Run the plan until it is over; returns its document. Each round ends so, or with a kill of ours."""
+        while (document := self._round()) is None:
+            continue
+        return document
+
+    def run_in_peace(self) -> dict[str, Any]:
+        """Run the plan without disturbing it."""
+        self.rounds += 1
+        return self._ended(self._started())
+
+    def end_all(self) -> None:
+        """Leave nothing running, whatever became of the test."""
+        while left := self.world.processes():
+            for process in left:
+                with suppress(psutil.Error):
+                    process.kill()
+
+    def _round(self) -> dict[str, Any] | None:
+        self.rounds += 1
+        runner = self._started()
+        while sum(self.kills.values()) < self.world.size.kills:
+            try:
+                runner.wait(self._chance.uniform(0.1, 2.5))
+                break
+            except subprocess.TimeoutExpired:
+                if not self._strike(runner):
+                    return None
+        return self._ended(runner)
+
+    def _strike(self, runner: subprocess.Popen[bytes]) -> bool:
+        """Kill something; whether the runner lives."""
+        what = self._chance.choice(("runner", "supervisor", "supervisor", "both"))
+        victims = sorted(self.world.supervisors(), key=lambda process: process.pid)
+        if what != "runner":
+            if not victims:
+                return True
+            with suppress(psutil.NoSuchProcess):
+                self._chance.choice(victims).kill()
+        self.kills[what] += 1
+        if what == "supervisor":
+            return True
+        runner.kill()
+        runner.wait()
+        return False
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        place = self.world.repository.parent
+        command = [str(kit.console_script()), "run", str(self.world.plan), "--json"]
+        with (
+            (place / f"round-{self.rounds}.json").open("wb") as out,
+            (place / f"round-{self.rounds}.log").open("wb") as err,
+        ):
+            return subprocess.Popen(
+                command,
+                cwd=self.world.repository,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+
+    def _ended(self, runner: subprocess.Popen[bytes]) -> dict[str, Any]:
+        code = runner.wait(_HANG_SECONDS)
+        place = self.world.repository.parent
+        said = (place / f"round-{self.rounds}.log").read_text()
+        assert code in _OVER, f"round {self.rounds} ended with {code}:\n{said}"
+        document: dict[str, Any] = json.loads((place / f"round-{self.rounds}.json").read_text())
+        assert "tasks" in document, f"round {self.rounds}: {document}\n{said}"
+        return document
