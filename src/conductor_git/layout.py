@@ -82,6 +82,11 @@ class Layout(NamedTuple):
         """Held while its worker spawns a sub-task, so that its children are counted one after the other."""
         return self.locks / "families" / task_id
 
+    @property
+    def lent(self) -> Path:
+        """A lock for each worker that waits for others, and whose place one of them may take meanwhile."""
+        return self.locks / "lent"
+
     def plan_lock(self, plan: str) -> Path:
         """Held by whoever runs the plan of this name."""
         return self.locks / "plans" / plan

@@ -63,7 +63,9 @@ def no_commit_is_lost(world: World) -> None:
 
 
 def no_process_is_left(world: World) -> None:
-    kit.until(lambda: not world.processes(), seconds=120)
+    """Once no supervisor is there any more, nobody would end anything else."""
+    kit.until(lambda: not world.supervisors(), seconds=120)
+    assert [(process.pid, process.cmdline()) for process in world.processes()] == []
 
 
 def no_worktree_is_left(world: World) -> None:

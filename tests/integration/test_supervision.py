@@ -217,6 +217,25 @@ def test_stop_while_it_waits_for_a_place_leaves_the_task_as_it_is(repository: Pa
     assert run.attempts == ()
 
 
+def test_a_worker_that_waits_for_its_sub_task_lends_it_its_place(repository: Path) -> None:
+    settings = BRISK | {"CONDUCTOR_LIMITS_WORKERS": "1"}
+    part = f"conductor-git spawn part -- sh -c {shlex.quote(DONE)} && conductor-git wait part --until review"
+    done = kit.conductor("spawn", "prices", "--", "sh", "-c", f"{part} && {{ {DONE}; }}", cwd=repository, env=settings)
+    assert done.code == 0, done
+
+    assert len(reached(repository, "IN_REVIEW").attempts) == 1
+    assert tasks.record(repository, "part").state == "IN_REVIEW"
+
+
+def test_a_plan_is_not_run_by_a_worker(repository: Path) -> None:
+    place = tasks.spawn(repository, "prices")
+    (place / "plan.yaml").write_text("version: 1\ntasks: {more: {prompt: More}}\n")
+
+    tasks.refused(kit.conductor("run", "plan.yaml", "--json", cwd=place), "BAD_INPUT", 2)
+
+    assert not (repository / ".git/conductor/tasks/more").exists()
+
+
 # --- the supervisor itself dies
 
 

@@ -13,6 +13,7 @@ from conductor_git.cli import planned as telling
 from conductor_git.cli.here import Here, here, picker, reviewer
 from conductor_git.cli.options import Json, panel
 from conductor_git.cli.output import narrate
+from conductor_git.errors import BadInput
 from conductor_git.run import utcnow
 
 if TYPE_CHECKING:
@@ -36,6 +37,12 @@ def run(
     from conductor_git.workflow.planning.prepare import changed_prompts, prepare
 
     place = here()
+    if (worker := picker(place).speaker) is not None:
+        raise BadInput(
+            f"a plan is run by the coordinator, and here speaks the worker of {worker}",
+            hint="conductor-git spawn --help",
+            task_id=worker,
+        )
     config = project_config(place.project)
     planned = prepare(place.project, config, plan)
     if dry_run:

@@ -16,6 +16,7 @@ from conductor_git.errors import BadInput, StaleGeneration, StateUnwritable, Tas
 from conductor_git.names import TaskId
 from conductor_git.project import Project
 from conductor_git.run import Run, State
+from conductor_git.runner.supervising.slots import lending
 from conductor_git.wording import listed
 from conductor_git.workflow.beat import beat
 from conductor_git.workflow.looking.sift import LIVE
@@ -120,6 +121,7 @@ def require_another(tasks: Sequence[TaskId], by: Actor) -> None:
 @contextmanager
 def beating(project: Project, by: Actor, every: float = BEAT_SECONDS) -> Iterator[None]:
     """While the block runs, the worker that speaks is at work and not quiet: `beat` for it now and `every` few seconds.
+    Its place among the workers is lent to whom it waits for.
 
     `StaleGeneration` at once for a worker whose task was retried since; one that is retried meanwhile beats no more.
     """
@@ -143,7 +145,8 @@ def beating(project: Project, by: Actor, every: float = BEAT_SECONDS) -> Iterato
     thread = threading.Thread(target=again, name="heartbeat", daemon=True)
     thread.start()
     try:
-        yield
+        with lending(project.layout, task_id):
+            yield
     finally:
         done.set()
         thread.join()
