@@ -18,6 +18,7 @@ from conductor_git.names import parse_task_id
 from conductor_git.project import Project, open_project
 from conductor_git.run import Attempt, Run, utcnow
 from conductor_git.runner.child import Child
+from conductor_git.runner.supervising.attempt import Prompting
 from conductor_git.runner.supervising.supervise import supervise
 from conductor_git.settings import project_config
 from conductor_git.workflow import spawn as spawning
@@ -66,12 +67,18 @@ def prepared(repository: Path, *command: str, agent: str | None = None, fallback
     return project
 
 
-def supervised(project: Project, world: OwnWorld | None = None, **limits: str) -> Run:
+def plain_prompt(_: Project, run: Run, __: bool) -> bytes:
+    return f"{run.title}\n".encode()
+
+
+def supervised(
+    project: Project, world: OwnWorld | None = None, prompting: Prompting = plain_prompt, **limits: str
+) -> Run:
     """The task once its supervisor has ended; `limits` as in the config."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in limits.items():
             patch.setenv(f"CONDUCTOR_LIMITS_{name.upper()}", value)
-        supervise(project, PRICES, lambda _, run, __: f"{run.title}\n".encode(), world or OwnWorld())
+        supervise(project, PRICES, prompting, world or OwnWorld())
     return project.runs.get(PRICES)
 
 

@@ -12,7 +12,8 @@ import pytest
 from conductor_git.escape import Fingerprint
 from conductor_git.process import identify
 from conductor_git.processtable import is_alive
-from conductor_git.run import End, ProcessId, State
+from conductor_git.project import Project
+from conductor_git.run import End, ProcessId, Run, State
 from conductor_git.runner.supervising import ending
 from tests import kit
 from tests.integration.supervised import (
@@ -20,6 +21,7 @@ from tests.integration.supervised import (
     PRICES,
     OwnWorld,
     by_shell,
+    plain_prompt,
     prepared,
     said,
     settled,
@@ -28,7 +30,7 @@ from tests.integration.supervised import (
 
 ORPHAN = """
 import os, signal, sys, time
-if os.fork() or os.setsid() < 0 or os.fork():
+if os.fork() or os.setsid() or os.fork():
     os._exit(0)
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -105,6 +107,13 @@ def test_no_other_end_is_told_as_want_of_memory(
     assert run.reason == f"sh was ended by {kind}"
 
 
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between TERM and KILL there is a moment only."""
+    monkeypatch.setattr(ending, "GRACE_SECONDS", 0.2)
+
+
+@pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize("clean", [False, True], ids=["its environment", "an environment of the marker alone"])
 def test_a_fork_in_a_session_of_its_own_does_not_outlive_its_attempt(
     repository: Path, tmp_path: Path, clean: bool
@@ -121,20 +130,19 @@ def is_alive_in(file: Path) -> bool:
     return found is not None and is_alive(found)
 
 
+@pytest.mark.usefixtures("_impatient")
 def test_a_fork_of_the_first_attempt_is_gone_when_the_second_one_begins(repository: Path, tmp_path: Path) -> None:
     pid = tmp_path / "pid"
-    tell = f"kill -0 $(cat {pid}) 2>/dev/null && echo alive > {tmp_path / 'seen'} || echo gone > {tmp_path / 'seen'}"
+    tell = f"[ -n \"$(tr -d '\\0' < /proc/$(cat {pid})/cmdline)\" ] && echo alive > ../seen || echo gone > ../seen"
 
     by_shell(repository, f"[ -e {pid} ] && {{ {tell}; exit 1; }}; {orphan(pid)}; exit 1", attempts="2")
 
-    assert (tmp_path / "seen").read_text() == "gone\n"
+    assert (repository.parent / "acme.worktrees" / "seen").read_text() == "gone\n"
     settled(repository)
 
 
-def test_an_agent_that_is_deaf_to_term_is_killed_after_a_moment_at_its_time_limit(
-    repository: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ending, "GRACE_SECONDS", 0.2)
+@pytest.mark.usefixtures("_impatient")
+def test_an_agent_that_is_deaf_to_term_is_killed_after_a_moment_at_its_time_limit(repository: Path) -> None:
     script = "trap '' TERM HUP INT; echo on > ../on; while :; do sleep 600; done"
     world = OwnWorld()
     project = prepared(repository, "sh", "-c", script)
@@ -148,10 +156,8 @@ def test_an_agent_that_is_deaf_to_term_is_killed_after_a_moment_at_its_time_limi
     settled(repository)
 
 
-def test_what_goes_on_after_done_is_waited_for_and_then_ended(
-    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ending, "GRACE_SECONDS", 0.2)
+@pytest.mark.usefixtures("_impatient")
+def test_what_goes_on_after_done_is_waited_for_and_then_ended(repository: Path, tmp_path: Path) -> None:
     world = OwnWorld()
     project = prepared(repository, "sh", "-c", f"{orphan(tmp_path / 'pid')}; {DONE}; trap '' TERM; sleep 600")
     looks: list[bool] = []
@@ -188,16 +194,20 @@ def test_a_limit_on_the_cost_ends_an_attempt_that_goes_on_talking(
 
 
 def test_a_bus_that_takes_no_more_leaves_no_agent_alone(repository: Path) -> None:
-    project = prepared(repository, "sh", "-c", "kill -STOP $$")
+    project = prepared(repository, "sh", "-c", "exec sleep 600")
     marker = Path(f"{project.layout.state_dir / 'MESSAGE-BUS.md'}.halted")
-    marker.write_text("the disk was full\n")
     world = OwnWorld()
     world.look = lambda: setattr(world, "is_told_to_end", True)
 
-    run = supervised(project, world)
+    def halting(project: Project, run: Run, edits: bool) -> bytes:
+        marker.write_text("the disk was full\n")
+        return plain_prompt(project, run, edits)
+
+    run = supervised(project, world, halting)
 
     marker.unlink()
-    assert [attempt.end for attempt in run.attempts] == [End.STOPPED]
+    assert said(repository, "RUN_START") == []
+    assert [(attempt.end, attempt.signal) for attempt in run.attempts] == [(End.STOPPED, "SIGTERM")]
     settled(repository)
 
 

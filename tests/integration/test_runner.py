@@ -85,6 +85,7 @@ def test_an_agent_finds_itself_in_its_environment_and_nothing_that_leads_elsewhe
     assert variables["CONDUCTOR_RUN_ID"] == attempt.run_id
     assert variables["CONDUCTOR_BUS"] == f"file:{repository}/.git/conductor/MESSAGE-BUS.md"
     assert variables["CONDUCTOR_GENERATION"] == "1"
+    assert variables["PWD"] == str(worktree(repository))
     assert variables["CONDUCTOR_FENCE_BRANCH"] == "refs/heads/worker/prices"
     assert variables["HOUSE_RULE"] == "kept"
     assert not variables.keys() & {"GIT_DIR", "GIT_INDEX_FILE"}

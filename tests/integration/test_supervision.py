@@ -227,6 +227,17 @@ def test_a_worker_that_waits_for_its_sub_task_lends_it_its_place(repository: Pat
     assert tasks.record(repository, "part").state == "IN_REVIEW"
 
 
+def test_nothing_that_lies_in_the_repository_is_imported_by_the_supervisor(repository: Path) -> None:
+    marker = repository.parent / "imported"
+    trap = f"open({str(marker)!r}, 'w').close()\nraise SystemExit('trapped')\n"
+    tasks.commit(repository, {f"{name}.py": trap for name in ("json", "yaml", "psutil", "conductor_git", "selectors")})
+
+    launch(repository, DONE)
+
+    assert reached(repository, "IN_REVIEW").head_commit
+    assert not marker.exists()
+
+
 def test_a_plan_is_not_run_by_a_worker(repository: Path) -> None:
     place = tasks.spawn(repository, "prices")
     (place / "plan.yaml").write_text("version: 1\ntasks: {more: {prompt: More}}\n")

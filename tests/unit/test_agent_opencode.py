@@ -69,6 +69,12 @@ def test_opencode_tells_why_it_was_not_served(tmp_path: Path, word: str, limit: 
     assert seen.tally.until == (None if limit is Limit.AUTH else NOON + timedelta(seconds=90))
 
 
+def test_opencode_that_is_not_let_in_says_so_by_the_name_of_its_error() -> None:
+    (told,) = events(type="error", error={"name": "ProviderAuthError", "data": {"message": "set one up"}})
+
+    assert (told.kind, told.limit, told.text) == (Kind.LIMIT, Limit.AUTH, "set one up")
+
+
 def test_an_error_of_opencode_that_is_no_limit_is_an_error() -> None:
     error = {"name": "APIError", "data": {"message": "the context is too long", "statusCode": 400}}
 

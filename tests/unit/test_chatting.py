@@ -52,6 +52,7 @@ def test_a_status_means_a_limit(status: int, body: bytes, limit: Limit | None) -
         ("Overloaded (overloaded_error)", Limit.RATE),
         ("The server had an error (server_error)", Limit.RATE),
         ("You exceeded your current quota (insufficient_quota)", Limit.AUTH),
+        ("Your team has reached its monthly spending limit", Limit.AUTH),
         ("invalid api key", Limit.AUTH),
         ("the prompt is too long", None),
     ],
@@ -152,6 +153,15 @@ def test_figures_that_every_chunk_repeats_are_not_added_up() -> None:
 
     assert (answer.tokens_in, answer.tokens_out, answer.cost_usd) == (10, 3, 0.03)
     assert list(answer.numbered.values()) == [("", "https://a.example"), ("", "https://b.example")]
+
+
+def test_the_sources_of_the_last_chunk_count_with_their_titles() -> None:
+    answer = Answer()
+    for address in ("https://a.example", "https://b.example"):
+        results = [{"title": "T", "url": address}]
+        Completions().take(answer, {"search_results": results, "citations": ["https://c.example"]})
+
+    assert answer.numbered == {1: ("T", "https://b.example")}
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def last_message() -> str:
 
 
 def conductor(*arguments: str) -> str:
-    return run(sys.executable, "-m", "conductor_git", *arguments)
+    return run(sys.executable, "-P", "-m", "conductor_git", *arguments)
 
 
 def run(*command: str, ok: tuple[int, ...] = (0,)) -> str:

@@ -34,7 +34,7 @@ def agent_environment(project: Project, run: Run, run_id: RunId, keys: frozenset
             common_dir=project.layout.common_dir,
             original_hooks=original_hooks(project),
         )
-        | {"PATH": _with_ours(inherited)}
+        | {"PATH": _with_ours(inherited), "PWD": run.worktree}
     )
 
 

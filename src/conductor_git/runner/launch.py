@@ -34,7 +34,8 @@ def launch(project: Project, run: Run) -> Run:
     log = project.layout.task(run.task_id) / "supervisor.log"
     place = [str(project.layout.common_dir), str(project.repository), run.task_id]
     supervisor = process.detach(
-        [sys.executable, "-m", _SUPERVISOR, *place],
+        # Safe path: nothing that lies in the repository is imported in the place of what we import.
+        [sys.executable, "-P", "-m", _SUPERVISOR, *place],
         cwd=project.repository,
         environment=supervisor_environment(),
         log=log,
@@ -57,8 +58,9 @@ def _registered(project: Project, before: Run, supervisor: ProcessId, log: Path)
     now = project.runs.get(before.task_id)
     if _is_told(now, before, supervisor) or (not is_alive(supervisor) and not log.stat().st_size):
         return now  # somebody else supervises it, or it was over at once
+    why = f"said nothing for {_START_SECONDS} s" if is_alive(supervisor) else "ended before it had begun"
     raise AgentFailed(
-        f"nothing was on record of a supervisor of {before.task_id} after {_START_SECONDS} s",
+        f"the supervisor of {before.task_id} {why}",
         hint=f"cat {shlex.quote(str(log))}",
         task_id=before.task_id,
         log=str(log),
@@ -68,7 +70,8 @@ def _registered(project: Project, before: Run, supervisor: ProcessId, log: Path)
 def _could_not_start(now: Run, before: Run) -> bool:
     """Whether it failed without an agent that ran; one that fails its task by itself was started."""
     new = [attempt for attempt in now.attempts if attempt.run_id not in {known.run_id for known in before.attempts}]
-    return now.state is State.FAILED and all(attempt.pid is None for attempt in new)
+    has_failed = now.state is State.FAILED and before.state is not State.FAILED
+    return has_failed and all(attempt.pid is None for attempt in new)
 
 
 def _is_told(now: Run, before: Run, supervisor: ProcessId) -> bool:

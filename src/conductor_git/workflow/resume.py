@@ -15,14 +15,15 @@ from conductor_git.settings import project_config
 def resume(project: Project, task_id: TaskId) -> tuple[Run, bool]:
     """Give the task a supervisor where it has none; returns it, and whether one was started.
 
-    For a task that is its worker's: ASSIGNED or WORKING. `IllegalTransition` where it is not, `BadInput` where it has
-    no agent, `AgentFailed` where none of its agents can be launched here; nothing is changed then. Any number of these
-    at once start one supervisor.
+    For a task that is its worker's: ASSIGNED or WORKING; and for any other whose last attempt nobody saw end, which is
+    ended and put on record. `IllegalTransition` elsewhere, `BadInput` where it has no agent, `AgentFailed` where none
+    of its agents can be launched here; nothing is changed then. Any number of these at once start one supervisor.
     """
     run = project.runs.get(task_id)
     if is_supervised(project, task_id):
         return run, False
-    if run.state not in (State.ASSIGNED, State.WORKING):
+    left = running(run)
+    if left is None and run.state not in (State.ASSIGNED, State.WORKING):
         raise illegal(run, "resume", f"{task_id} is {run.state}: there is nothing for an agent to go on with")
     if not is_launchable(run):
         raise BadInput(
@@ -31,6 +32,6 @@ def resume(project: Project, task_id: TaskId) -> tuple[Run, bool]:
             task_id=task_id,
         )
     config = project_config(project)
-    if running(run) is None:
+    if left is None:
         require_usable(config, task_id, [run.agent or "", *run.fallbacks], run.command)
     return launch(project, run), True

@@ -8,9 +8,10 @@ from conductor_git.runner.agents import limits
 from conductor_git.runner.agents.base import AgentEvent, Ask, Kind, Limit
 from conductor_git.runner.agents.jsonline import text
 
+_OURS: Final = ("ctx", "done", "fail", "heartbeat", "bus", "wait", "conflicts", "status", "show", "diff")
 WORK_COMMANDS: Final = (
     *(f"git {verb}" for verb in ("add", "commit", "status", "diff", "log", "show", "rm", "mv")),
-    *(f"conductor-git {verb}" for verb in ("ctx", "done", "heartbeat", "bus", "conflicts", "status", "show", "diff")),
+    *(f"conductor-git {verb}" for verb in _OURS),
 )
 """What a worker has to run, for agents that run only what they are permitted to.
 

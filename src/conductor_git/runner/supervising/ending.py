@@ -12,7 +12,7 @@ from conductor_git.errors import ConductorError
 from conductor_git.escape import Fingerprint, fingerprint
 from conductor_git.processtable import out_of_memory_kills
 from conductor_git.project import Project
-from conductor_git.run import Attempt, End, Run, has_handed_in, how_it_ended
+from conductor_git.run import Attempt, End, Outcome, Phase, Run, has_handed_in, how_it_ended
 from conductor_git.runner.agents import limits
 from conductor_git.runner.agents.base import Limit
 from conductor_git.runner.agents.stream import Stream
@@ -103,7 +103,9 @@ def record(project: Project, run: Run, attempt: Attempt, world: World) -> None:
 def post(
     project: Project, run: Run, kind: str, words: str, attempt: Attempt, meta: dict[str, str] | None = None
 ) -> None:
-    project.bus.append(message_of(run, kind, words, {"agent": attempt.agent} | (meta or {}), attempt.run_id))
+    """Tell it on the bus; one that takes no messages is no reason to leave an agent alone, or its end unrecorded."""
+    with suppress(ConductorError):
+        project.bus.append(message_of(run, kind, words, {"agent": attempt.agent} | (meta or {}), attempt.run_id))
 
 
 def _with_code(attempt: Attempt, end: End, code: int | None, before: Before) -> Attempt:
@@ -163,11 +165,15 @@ def _warn_of_escape(project: Project, run: Run, attempt: Attempt, before: Finger
 
 
 def _landings(project: Project) -> dict[str, str]:
-    """Target before → what landed there, of every landing on record."""
+    """Target before → what landed there, of every landing on record that has moved its target, or is about to.
+
+    One that did not land, or had landed before, says of the target before it nothing that would explain a move.
+    """
     runs = [run for run in project.runs.scan() if isinstance(run, Run)]
     return {
         landing.target_before: landing.merge_commit
         for run in runs
         for landing in run.landings
+        if landing.outcome is Outcome.LANDED or landing.phase is Phase.PUBLISH
         if landing.target_before and landing.merge_commit
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -109,7 +110,8 @@ class Watch:
         is_quiet = quiet > self.limits.quiet_after and self._is_at_work
         if is_quiet and not self._is_quiet:
             words = f"{self.attempt.agent} has given no sign for {format_duration(self.limits.quiet_after)}"
-            self.project.bus.append(message_of(self.run, "INFO", words, {"event": "quiet"}, self.attempt.run_id))
+            with suppress(ConductorError):  # a bus that takes no messages is no reason to leave an agent alone
+                self.project.bus.append(message_of(self.run, "INFO", words, {"event": "quiet"}, self.attempt.run_id))
         self._is_quiet = is_quiet
 
     def _costs_too_much(self) -> bool:

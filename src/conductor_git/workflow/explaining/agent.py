@@ -18,7 +18,7 @@ def is_at_work(facts: Facts) -> bool:
 
 def has_agent(run: Run) -> bool:
     """Whether an agent of ours worked on it, or was to."""
-    return bool(run.command or run.attempts)
+    return bool(run.command or run.agent)
 
 
 def agent_lines(facts: Facts) -> Iterator[str]:

@@ -14,7 +14,7 @@ from conductor_git.run import Run, State
 from conductor_git.workflow.planning.actions import Action, Approve, Halt, Land, Recall, Spawn
 from conductor_git.workflow.planning.facts import Facts, Stands, attempts_of
 from conductor_git.workflow.planning.planned import Planned, PlannedTask, in_order
-from conductor_git.workflow.planning.resuming import resumed
+from conductor_git.workflow.planning.resuming import left_alone, resumed, tidied
 from conductor_git.workflow.planning.standing import Standing, waits
 from conductor_git.workflow.planning.verdicts import in_review, recalls
 
@@ -44,6 +44,7 @@ def decide(planned: Planned, facts: Facts) -> Decision:
         return Decision(_halts(facts, broken), ordered)
     wanted = [action for standing in ordered.values() for action in standing.actions]
     wanted += _for_reviewers(planned, facts)
+    wanted += [action for run in facts.all_runs for action in tidied(facts, run)]
     fresh = tuple(action for action in wanted if action not in facts.tried)
     return Decision(_within(planned, facts, fresh), ordered)
 
@@ -68,7 +69,8 @@ def _broken(planned: Planned, facts: Facts) -> str:
 
 
 def _halts(facts: Facts, why: str) -> tuple[Action, ...]:
-    halts = [Halt(run.task_id, attempts_of(run), why) for run in facts.all_runs if run.task_id in facts.alive]
+    going = [run for run in facts.all_runs if run.task_id in facts.alive or left_alone(facts, run)]
+    halts = [Halt(run.task_id, attempts_of(run), why) for run in going]
     return tuple(halt for halt in halts if halt not in facts.tried)
 
 

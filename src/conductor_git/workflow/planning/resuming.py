@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conductor_git.run import Event, Run, State
-from conductor_git.workflow.planning.actions import Resume
+from conductor_git.workflow.planning.actions import Action, Resume
 from conductor_git.workflow.planning.facts import Facts, Stands, attempts_of, rounds_of, stopped_at
 from conductor_git.workflow.planning.planned import Planned
 from conductor_git.workflow.planning.standing import Standing, waits
@@ -28,6 +28,19 @@ def resumed(planned: Planned, facts: Facts, run: Run) -> Standing | None:
     if action in facts.tried:
         return waits(f"could not be resumed: {facts.tried[action] or 'its supervisor ended without an attempt'}")
     return Standing(Stands.PENDING, "waits for a place", (action,))
+
+
+def left_alone(facts: Facts, run: Run) -> bool:
+    """Whether its last attempt has no recorded end and no supervisor: whatever it started may be alive."""
+    attempt = run.last_attempt
+    return attempt is not None and attempt.ended_at is None and run.task_id not in facts.alive
+
+
+def tidied(facts: Facts, run: Run) -> tuple[Action, ...]:
+    """A supervisor for a task that needs none for its work any more, to end what its last one left."""
+    if run.state in (State.ASSIGNED, State.WORKING) or not left_alone(facts, run):
+        return ()
+    return (Resume(run.task_id, len(run.history), attempts_of(run), _why(run)),)
 
 
 def _why(run: Run) -> str:
