@@ -63,7 +63,7 @@ def on_a_screen(repository: Path, *words: str) -> Iterator[tuple[subprocess.Pope
     leader, follower = os.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 90, 0, 0))
     command: list[str | Path] = [kit.console_script(), *words]
-    environment = os.environ | {"TERM": "xterm-256color", "TMUX": "/tmp/of-the-person,1,0"}
+    environment = os.environ | {"TERM": "xterm-256color"}
     with subprocess.Popen(
         command, cwd=repository, env=environment, stdin=follower, stdout=follower, stderr=follower
     ) as process:

@@ -41,7 +41,7 @@ def test_an_agent_that_deletes_its_worktree_ends_with_the_reason_and_costs_nothi
 
     again = kit.conductor("retry", PRICES, "--json", cwd=repository, env={"CONDUCTOR_LIMITS_ATTEMPTS": "1"})
 
-    assert again.code == 0, again
+    assert again.code == 0, again.out
     kit.until(lambda: tasks.record(repository, PRICES).supervision is None)
     run = tasks.record(repository, PRICES)
     assert (run.generation, run.attempts[-1].exit_code) == (2, 1), "it was made again, and an attempt ran in it"

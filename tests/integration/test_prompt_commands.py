@@ -12,6 +12,7 @@ from conductor_git.actor import COORDINATOR
 from conductor_git.names import RunId, parse_task_id
 from conductor_git.project import open_project
 from conductor_git.run import utcnow
+from conductor_git.runner.agents.speech import WORK_COMMANDS
 from conductor_git.runner.environment import agent_environment
 from conductor_git.workflow import start as starting
 from conductor_git.workflow.prompting.subtasks import part_of
@@ -96,3 +97,10 @@ def test_a_sub_task_is_named_as_a_task_can_be(repository: Path, task_id: str) ->
 
     assert done.returncode == 0, done.stderr
     assert tasks.record(repository, part_of(tasks.record(repository, task_id).task_id)).state == "ASSIGNED"
+
+
+def test_an_agent_that_may_run_some_commands_only_may_run_those_of_its_prompt(repository: Path) -> None:
+    """All but `spawn`, which could run anything."""
+    told = [command for command in prompts.commands(fullest(repository)) if " spawn " not in command]
+
+    assert [command for command in told if not command.startswith(WORK_COMMANDS)] == []

@@ -199,7 +199,7 @@ def test_a_session_that_a_person_kills_hangs_up_on_the_agent(repository: Path) -
 
 def test_what_a_person_opened_beside_the_agent_ends_with_it(repository: Path) -> None:
     child = begin(repository, "sh", "-c", "echo ready; read word")
-    tmux("new-window", "-t", "=conductor-prices:", "exec sleep 600")
+    tmux("new-window", "-t", "=conductor-prices:", "exec env -i sleep 600")
     tmux("send-keys", "-t", "=conductor-prices:agent", "Enter")
 
     kit.until(lambda: child.is_over)

@@ -73,9 +73,7 @@ def _join(place: Here, task_id: TaskId) -> None:
         return
     narrate("○", "C-b d leaves its terminal again, and the agent goes on")
     sys.stderr.flush()
-    variables = environment.inherited()
-    variables.pop("TMUX", None)  # within a tmux of the person's own, tmux would refuse
-    process.become(command, variables)
+    process.become(command, environment.inherited())
 
 
 def _tell_people(seen: Iterable[Seen], task_id: TaskId) -> None:
