@@ -8,6 +8,8 @@ CHECKED := src tests $(wildcard benchmarks)
 PYTEST := $(BIN)/python -m pytest -q
 ARGS ?=
 export PYTHON
+# Set on many a build machine; each of thousands of commands would compile its modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

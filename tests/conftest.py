@@ -16,6 +16,12 @@ from tests import kit  # noqa: E402 - the kit's own assertions are rewritten onl
 _Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
 
 
+def pytest_configure() -> None:
+    """Temporary directories in memory, where it has room. PYTEST_DEBUG_TEMPROOT=/tmp has them on a disk."""
+    if memory := kit.memory_with_room():
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _hermetic_session(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
     """The same for fixtures that live longer than a test."""
@@ -32,10 +38,17 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFacto
     return place
 
 
+@pytest.fixture(scope="session")
+def _template(tmp_path_factory: pytest.TempPathFactory, _hermetic_session: None) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        _enter(patch, tmp_path_factory.mktemp("template-home"))
+        return kit.make_repository(tmp_path_factory.mktemp("template") / "acme")
+
+
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
+def repository(tmp_path: Path, _template: Path) -> Path:
     """A repository `acme` on branch main: three commits, six files, all committed. Nothing else is beside it."""
-    return kit.make_repository(tmp_path / "acme")
+    return kit.copy_repository(_template, tmp_path / "acme")
 
 
 def _enter(patch: pytest.MonkeyPatch, home: Path) -> None:

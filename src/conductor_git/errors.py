@@ -170,6 +170,12 @@ class SelfReview(ConductorError):
     code = "SELF_REVIEW"
 
 
+class WrongWorker(ConductorError):
+    """A worker hands in its own work and that of its sub-tasks, and nobody else's."""
+
+    code = "WRONG_WORKER"
+
+
 class WrongReviewer(ConductorError):
     """A verdict under a name that is another's, or of a reviewer's task on what it was not spawned for."""
 

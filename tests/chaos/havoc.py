@@ -14,6 +14,8 @@ import psutil
 from tests import kit
 from tests.chaos.world import World
 
+_KINDS: Final = ("runner", "supervisor", "both", "task")
+"""What is killed: the plan's runner, a supervisor, these two, or a supervisor with everything that is of its task."""
 _HANG_SECONDS: Final = 900
 _OVER: Final = (0, 1, 19)
 """What `run` ends with when nothing happens any more by itself."""
@@ -25,7 +27,7 @@ class Havoc:
 
     world: World
     rounds: int = 0
-    kills: dict[str, int] = field(default_factory=lambda: {"runner": 0, "supervisor": 0, "both": 0})
+    kills: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_KINDS, 0))
     _chance: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,19 +65,26 @@ class Havoc:
 
     def _strike(self, runner: subprocess.Popen[bytes]) -> bool:
         """Kill something; whether the runner lives."""
-        what = self._chance.choice(("runner", "supervisor", "supervisor", "both"))
-        victims = sorted(self.world.supervisors(), key=lambda process: process.pid)
-        if what != "runner":
-            if not victims:
-                return True
-            with suppress(psutil.NoSuchProcess):
-                self._chance.choice(victims).kill()
+        what = self._chance.choice(_KINDS)
+        supervisors = sorted(self.world.supervisors(), key=lambda process: process.pid)
+        if what != "runner" and not supervisors:
+            return True
         self.kills[what] += 1
-        if what == "supervisor":
+        if what != "runner":
+            self._strike_down(self._chance.choice(supervisors), with_its_task=what == "task")
+        if what in ("supervisor", "task"):
             return True
         runner.kill()
         runner.wait()
         return False
+
+    def _strike_down(self, supervisor: psutil.Process, *, with_its_task: bool) -> None:
+        with suppress(psutil.NoSuchProcess):
+            task = supervisor.cmdline()[-1]
+            victims = [supervisor, *(self.world.processes_of(task) if with_its_task else ())]
+            for victim in victims:
+                with suppress(psutil.NoSuchProcess):
+                    victim.kill()
 
     def _started(self) -> subprocess.Popen[bytes]:
         place = self.world.repository.parent

@@ -83,11 +83,15 @@ class World:
     def supervisors(self) -> list[psutil.Process]:
         return [process for process in self.processes() if "conductor_git.workflow.attend" in _command(process)]
 
+    def processes_of(self, task: str) -> list[psutil.Process]:
+        """Everything that the attempts of this task have started and that lives."""
+        return [process for process in self.processes() if environ(process).get("CONDUCTOR_TASK_ID") == task]
+
     def _is_ours(self, process: psutil.Process) -> bool:
         try:
             if process.status() == psutil.STATUS_ZOMBIE:
                 return False
-            at_home = process.environ().get("HOME") == os.environ["HOME"]
+            at_home = environ(process).get("HOME") == os.environ["HOME"]
             return at_home or process.cwd().startswith(f"{self.repository}.worktrees")
         except (psutil.Error, OSError):
             return False  # it has ended, or is nobody's that we could have started
@@ -98,6 +102,14 @@ class World:
             for task, needs in self.needs.items()
         ]
         return f"version: 1\nagent: wild\napprove: gates\nworkers: {self.size.workers}\ntasks:\n{''.join(told)}"
+
+
+def environ(process: psutil.Process) -> dict[str, str]:
+    """Empty where it has ended."""
+    try:
+        return dict(process.environ())
+    except (psutil.Error, OSError):
+        return {}
 
 
 def _command(process: psutil.Process) -> list[str]:

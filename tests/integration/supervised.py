@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -72,19 +72,23 @@ def plain_prompt(_: Project, run: Run, __: bool) -> bytes:
 
 
 def supervised(
-    project: Project, world: OwnWorld | None = None, prompting: Prompting = plain_prompt, **limits: str
+    project: Project, world: OwnWorld | None = None, *, prompting: Prompting = plain_prompt, **limits: str
 ) -> Run:
     """The task once its supervisor has ended; `limits` as in the config."""
+    return _supervised(project, world or OwnWorld(), prompting, limits)
+
+
+def _supervised(project: Project, world: OwnWorld, prompting: Prompting, limits: Mapping[str, str]) -> Run:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in limits.items():
             patch.setenv(f"CONDUCTOR_LIMITS_{name.upper()}", value)
-        supervise(project, PRICES, prompting, world or OwnWorld())
+        supervise(project, PRICES, prompting, world)
     return project.runs.get(PRICES)
 
 
 def by_shell(repository: Path, script: str, world: OwnWorld | None = None, **limits: str) -> Run:
     """The task after its supervisor had a shell script for an agent."""
-    return supervised(prepared(repository, "sh", "-c", script), world, **limits)
+    return _supervised(prepared(repository, "sh", "-c", script), world or OwnWorld(), plain_prompt, limits)
 
 
 def folder(repository: Path, attempt: Attempt) -> Path:

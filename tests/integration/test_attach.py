@@ -63,7 +63,7 @@ def test_attach_tells_what_was_said_and_what_comes_until_the_work_is_handed_in(r
     assert (process.returncode, out) == (0, "two\n")
     assert err.splitlines() == [
         "◎ prices: attempt 1, by sh; ^C leaves it alone",
-        "○ prices: attempt 1 is over: sh has ended",
+        "○ prices: attempt 1 is over: sh ended after it had handed in",
         "✓ prices is IN_REVIEW",
         "↳ conductor-git diff prices",
     ]
@@ -86,7 +86,7 @@ def test_attach_goes_on_to_the_next_attempt_and_says_what_is_waited_for(reposito
         "◎ prices: attempt 1, by sh; ^C leaves it alone",
         "○ prices: attempt 1 is over: sh ended with exit code 3",
         "◎ prices: attempt 2, by sh; ^C leaves it alone",
-        "○ prices: attempt 2 is over: sh has ended",
+        "○ prices: attempt 2 is over: sh ended after it had handed in",
         "✓ prices is IN_REVIEW",
         "↳ conductor-git diff prices",
     ]

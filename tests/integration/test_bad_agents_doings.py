@@ -29,7 +29,11 @@ def test_an_agent_that_deletes_its_worktree_ends_with_the_reason_and_costs_nothi
     other = tasks.approved(repository, "pears", {"pears.txt": "5\n"})
     before = kit.snapshot(repository)
 
-    run = by_shell(repository, 'echo one > one.txt; git add one.txt; git commit -qm one; rm -rf "$PWD"; exit 1')
+    run = by_shell(
+        repository,
+        'echo one >> one.txt; git add one.txt; git commit -qm one; rm -rf "$PWD"; exit 1',
+        backoff="0.01s",
+    )
 
     assert [attempt.end for attempt in run.attempts] == [End.EXITED, End.UNSTARTABLE]
     assert run.state is State.FAILED
@@ -81,19 +85,30 @@ def test_an_agent_that_writes_another_identity_into_its_context_stays_who_it_is(
     assert json.loads((worktree(repository) / ".worker-ctx.json").read_text())["task_id"] == "prices"
 
 
-def test_an_agent_that_switches_its_branch_hands_in_nothing_and_is_told_why(repository: Path) -> None:
-    script = (
-        "git switch -qc elsewhere 2> ../said; echo x > new.txt; git add new.txt; git commit -qm new 2>> ../said;"
-        " conductor-git done --json > ../document; echo $? > ../code; exit 1"
-    )
+@pytest.mark.parametrize(
+    "switch", ["switch --quiet spare", "checkout --quiet --detach", "symbolic-ref HEAD refs/heads/spare"]
+)
+def test_an_agent_that_switches_its_branch_hands_in_nothing_and_is_told_why(repository: Path, switch: str) -> None:
+    kit.git(repository, "branch", "spare")
+    commit = "echo x > new.txt; git add new.txt; git commit -qm new"
+    script = f"({commit}; git {switch}; {commit}2) >../said 2>&1; conductor-git done --json > ../document; exit 1"
 
     run = by_shell(repository, script, attempts="1")
 
-    (code,) = outcome(repository, "code")
     error = json.loads((worktree(repository).parent / "document").read_text())["error"]
-    assert (code != "0", run.state, run.head_commit) == (True, State.FAILED, None)
+    assert error["code"] in ("WORKTREE_BUSY", "DIRTY_WORKTREE")
     assert error["hint"]
-    assert kit.git(repository, "rev-parse", "worker/prices") == run.base_commit
+    assert (run.state, run.head_commit) == (State.FAILED, None)
+    assert kit.git(repository, "rev-parse", "spare") == kit.git(repository, "rev-parse", "main")
+
+
+def test_a_new_branch_is_refused_by_the_fence_and_the_work_stays_on_its_own(repository: Path) -> None:
+    run = by_shell(repository, f"git switch -c elsewhere 2> ../said; echo $? > ../code; {DONE}")
+
+    assert outcome(repository, "code") != ["0"]
+    assert run.state is State.IN_REVIEW
+    assert run.head_commit == kit.git(repository, "rev-parse", "worker/prices")
+    assert kit.git(repository, "branch", "--list", "elsewhere") == ""
 
 
 def test_an_agent_that_commits_to_the_target_is_refused_by_the_fence_and_the_target_stays(repository: Path) -> None:
@@ -166,11 +181,23 @@ def test_done_in_another_workers_worktree_is_refused_and_neither_changes(reposit
 def test_an_agent_that_ends_its_own_task_ends_no_other(repository: Path) -> None:
     tasks.spawn(repository, "pears")
 
-    run = by_shell(repository, "conductor-git cancel prices; conductor-git cancel pears; exit 1")
+    run = by_shell(repository, "conductor-git cancel prices; exit 1")
 
     assert run.state is State.CANCELLED
     assert len(run.attempts) == 1, "nothing follows on a task that is over"
     assert tasks.record(repository, "pears").state is State.WORKING
+
+
+def test_a_parent_hands_in_the_work_of_its_sub_task(repository: Path) -> None:
+    parent = tasks.spawn(repository, PRICES)
+    assert kit.conductor("spawn", "pears", cwd=parent).code == 0
+    assert kit.conductor("start", "pears", cwd=parent).code == 0
+    tasks.commit(parent.parent / "pears", {"pears.txt": "5\n"})
+
+    done = kit.conductor("done", "pears", cwd=parent)
+
+    assert done.code == 0, done
+    assert tasks.record(repository, "pears").state is State.IN_REVIEW
 
 
 def test_the_folder_of_an_attempt_that_its_agent_removes_costs_the_log_and_no_more(repository: Path) -> None:

@@ -203,7 +203,7 @@ def test_a_bus_that_takes_no_more_leaves_no_agent_alone(repository: Path) -> Non
         marker.write_text("the disk was full\n")
         return plain_prompt(project, run, edits)
 
-    run = supervised(project, world, halting)
+    run = supervised(project, world, prompting=halting)
 
     marker.unlink()
     assert said(repository, "RUN_START") == []

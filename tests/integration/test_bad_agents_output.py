@@ -13,7 +13,7 @@ import pytest
 
 from conductor_git.masking import MASK
 from conductor_git.run import Attempt, End, State
-from conductor_git.runner.supervising import logs
+from conductor_git.runner import logs
 from tests import kit
 from tests.agents.performing import on_path
 from tests.integration.agents import WAIT

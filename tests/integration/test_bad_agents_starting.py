@@ -248,7 +248,7 @@ def test_resume_where_the_agent_is_gone_is_refused_and_changes_nothing(repositor
 
 def test_two_resumes_at_once_start_one_supervisor_and_one_attempt(repository: Path) -> None:
     prepared(repository, "sh", "-c", WAIT)
-    command = [kit.console_script(), "resume", PRICES, "--json"]
+    command = [str(kit.console_script()), "resume", PRICES, "--json"]
 
     both = [subprocess.Popen(command, cwd=repository, stdout=subprocess.PIPE) for _ in range(2)]
     answers = [json.loads(each.communicate()[0]) for each in both]

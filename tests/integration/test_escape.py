@@ -47,6 +47,20 @@ def test_landings_while_an_agent_runs_are_no_escape(repository: Path, tmp_path: 
     assert warnings(repository) == []
 
 
+def test_one_that_the_gate_refused_hides_none_that_landed_in_its_place(repository: Path, tmp_path: Path) -> None:
+    gate = "version: 1\ngates: [{name: good, run: test ! -e bad.txt}]\n"
+    tasks.commit(repository, {".conductor.yaml": gate}, "A gate")
+    assert kit.conductor("config", "trust", "--yes", cwd=repository).code == 0
+    start_agent(repository, "quiet", tmp_path / "fifo", "true")
+    tasks.approved(repository, "two", {"bad.txt": "x\n"})
+    tasks.refused(tasks.merge(repository, "two"), "GATE_FAILED", 14)
+    land(repository, "one")
+
+    finish_agent(repository, "quiet", tmp_path / "fifo")
+
+    assert warnings(repository) == []
+
+
 @pytest.mark.parametrize("lands", [False, True])
 def test_a_commit_that_an_agent_makes_in_the_main_checkout_is_told(
     repository: Path, tmp_path: Path, lands: bool

@@ -8,8 +8,9 @@ without. The fixtures (`repository`, `home`) are in tests/conftest.py.
 
 from tests.kit.console import Completed, conductor, console_script
 from tests.kit.hermetic import clean_environment
+from tests.kit.memory import memory_with_room
 from tests.kit.needs import is_excused, requires, skip_where_forbidden, skips_are_failures
-from tests.kit.repositories import FIRST_COMMIT_AT, IDENTITY, git, make_repository
+from tests.kit.repositories import FIRST_COMMIT_AT, IDENTITY, copy_repository, git, make_repository
 from tests.kit.snapshots import Entry, Snapshot, snapshot
 from tests.kit.terminal import on_a_terminal
 from tests.kit.waiting import until
@@ -23,9 +24,11 @@ __all__ = [
     "clean_environment",
     "conductor",
     "console_script",
+    "copy_repository",
     "git",
     "is_excused",
     "make_repository",
+    "memory_with_room",
     "on_a_terminal",
     "requires",
     "skip_where_forbidden",

@@ -6,10 +6,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from tests.kit import warm
 
 _HANG_SECONDS: Final = 120
 
@@ -44,14 +46,22 @@ def conductor(
     `env` is added to the test's environment. Without `input`, standard input is empty. Any exit code is an answer; no
     end within two minutes is a hang and raises `subprocess.TimeoutExpired`.
     """
+    environment = os.environ | dict(env or {})
+    given = (input or "").encode("utf-8", "surrogateescape")
+    done = warm.run(console_script(), list(arguments), cwd, environment, given, _HANG_SECONDS)
+    done = done or _executed(arguments, cwd, environment, given)
+    out, err = (data.decode("utf-8", "surrogateescape") for data in (done.out, done.err))
+    return Completed(done.code, out, err)
+
+
+def _executed(arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], given: bytes) -> warm.Ended:
     done = subprocess.run(
         [console_script(), *arguments],
         cwd=cwd,
-        env=os.environ | dict(env or {}),
-        input=(input or "").encode("utf-8", "surrogateescape"),
+        env=environment,
+        input=given,
         capture_output=True,
         timeout=_HANG_SECONDS,
         check=False,
     )
-    out, err = (data.decode("utf-8", "surrogateescape") for data in (done.stdout, done.stderr))
-    return Completed(done.returncode, out, err)
+    return warm.Ended(done.returncode, done.stdout, done.stderr)

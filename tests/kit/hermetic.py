@@ -21,6 +21,8 @@ _PREFIXES: Final = ("CONDUCTOR_", "GIT_", "XDG_", "CLICOLOR")
 _SUFFIXES: Final = ("_KEY", "_SECRET", "_TOKEN", "_PASSWORD")
 _NAMES: Final = frozenset(
     {"COLUMNS", "EDITOR", "FORCE_COLOR", "LINES", "NO_COLOR", "PAGER", "TMUX", "VIRTUAL_ENV", "VISUAL"}
+    # Set on many a build machine; every command of ours would compile all of its modules anew.
+    | {"PYTHONDONTWRITEBYTECODE"}
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -52,6 +53,13 @@ def make_repository(path: Path) -> Path:
         _write(path, files)
         git(path, "add", "--all")
         _commit(path, subject, FIRST_COMMIT_AT + timedelta(hours=number))
+    return path
+
+
+def copy_repository(template: Path, path: Path) -> Path:
+    """A repository at `path` as `template` was made, to every byte but what its index says about the files' inodes."""
+    shutil.copytree(template, path, symlinks=True)
+    git(path, "update-index", "--refresh")
     return path
 
 

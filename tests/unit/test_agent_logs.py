@@ -15,7 +15,7 @@ from conductor_git import sparse
 from conductor_git.errors import UnsafePath
 from conductor_git.masking import MASK, REACH
 from conductor_git.outputlog import OutputLog
-from conductor_git.runner.supervising import logs
+from conductor_git.runner import logs
 
 BLOCK = 4096
 LIMIT = 32 * BLOCK

@@ -122,6 +122,28 @@ def test_with_fail_fast_all_agents_stop_and_nothing_more_starts() -> None:
     assert stands(planned, after)["b"] is Stands.WAITING
 
 
+@pytest.mark.parametrize("moved_on", [(START, DONE), (START, DONE, made.APPROVE, made.MERGE), (START, made.FAIL)])
+def test_what_an_agent_left_that_nobody_saw_end_is_seen_to_once_its_task_has_moved_on(
+    moved_on: tuple[Event, ...],
+) -> None:
+    left = run("a", *moved_on, attempts=(made.attempt(1, None),))
+    planned = plan(task("a"))
+
+    assert actions(planned, made.facts(left)) == [Resume(TaskId("a"), len(left.history), 1, "its supervisor is gone")]
+    assert not decide(planned, made.facts(left)).is_over()
+    assert actions(planned, made.facts(left, alive=("a",))) == []
+
+
+def test_with_fail_fast_an_agent_without_its_supervisor_is_stopped_too() -> None:
+    planned = plan(task("a"), task("b"), fail_fast=True)
+    left = made.working("b", attempts=(made.attempt(1, None),))
+
+    (halt,) = actions(planned, made.facts(made.failed("a"), left))
+
+    assert isinstance(halt, Halt)
+    assert halt.task_id == "b"
+
+
 def test_a_plan_is_over_when_everything_has_landed() -> None:
     done = made.facts(made.landed("a"), made.landed("b"), made.landed("c"))
 

@@ -12,7 +12,7 @@ import sys
 from contextlib import suppress
 from typing import Final
 
-from conductor_git.errors import ConductorError
+from conductor_git.errors import ConductorError, NotARepository
 
 _REFUSALS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 
@@ -68,7 +68,9 @@ def words_of_ours(arguments: list[str]) -> list[str]:
 
 
 def _of_the_system(error: Exception) -> ConductorError | None:
-    """The refusal for a write that the system would not take (no space, read-only, no permission); else None."""
+    """The refusal for what the system would not let us do: a write, or to be where nothing is any more; else None."""
+    if isinstance(error, FileNotFoundError) and _is_nowhere():
+        return NotARepository("the directory that this was called from is gone", hint="cd ..")
     if not isinstance(error, OSError) or error.errno not in _REFUSALS:
         return None
     from pathlib import Path
@@ -79,6 +81,16 @@ def _of_the_system(error: Exception) -> ConductorError | None:
     if error.filename is None:  # only standard output is written without a name
         return StateUnwritable(f"the answer could not be written: {error.strerror}", hint="df -h", errno=error.errno)
     return unwritable(Path(error.filename), error)
+
+
+def _is_nowhere() -> bool:
+    from pathlib import Path
+
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _answer(arguments: list[str]) -> int:

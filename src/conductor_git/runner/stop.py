@@ -12,6 +12,7 @@ from conductor_git.names import TaskId
 from conductor_git.processtable import is_alive
 from conductor_git.project import Project
 from conductor_git.run import KEPT_ATTEMPTS, UNCOUNTED, Attempt, End, ProcessId, Run
+from conductor_git.runner import logs
 from conductor_git.transition import message_of, note
 
 GRACE_SECONDS: Final = 5.0
@@ -82,8 +83,18 @@ def _wait_until_gone(project: Project, task_id: TaskId, supervisor: ProcessId) -
 
 def _end_ourselves(project: Project, task_id: TaskId, attempt: Attempt, at: datetime) -> None:
     process.end_group(attempt.pgid or 0, attempt.run_id, grace=GRACE_SECONDS, leader=attempt.process)
-    ended = replace(attempt, ended_at=at, end=End.STOPPED)
-    run = note(project, task_id, lambda now: replace(with_attempt(now, ended), supervision=None), at=at)
+    logs.seal_all(project.layout.attempt(task_id, attempt.run_id))
+    ended, ours = replace(attempt, ended_at=at, end=End.STOPPED), False
+
+    def end(now: Run) -> Run:
+        nonlocal ours
+        left = running(now)
+        ours = left is not None and left.run_id == attempt.run_id  # else somebody else was told to stop it too
+        return replace(with_attempt(now, ended), supervision=None) if ours else now
+
+    run = note(project, task_id, end, at=at)
+    if not ours:
+        return
     project.bus.append(message_of(run, "RUN_STOP", f"{attempt.agent} was stopped", {"end": "stopped"}, attempt.run_id))
 
 

@@ -9,7 +9,15 @@ from pathlib import Path
 
 from conductor_git import configguard, integration, journal, worktree
 from conductor_git.actor import Actor
-from conductor_git.errors import DirtyWorktree, GitFailed, GitKilled, HookRefused, NotFound, NothingToReview
+from conductor_git.errors import (
+    DirtyWorktree,
+    GitFailed,
+    GitKilled,
+    HookRefused,
+    NotFound,
+    NothingToReview,
+    WrongWorker,
+)
 from conductor_git.gitcmd import Git
 from conductor_git.history import is_contained, tip_of
 from conductor_git.names import CommitId, TaskId
@@ -17,6 +25,7 @@ from conductor_git.project import Project
 from conductor_git.run import TRANSITIONS, Event, Run, State, advance
 from conductor_git.transition import move, require_generation
 from conductor_git.wording import counted
+from conductor_git.workflow.family.kin import ancestors
 from conductor_git.workflow.reviewing.reviewer import require_work
 
 
@@ -25,16 +34,18 @@ def finish(
 ) -> Run:
     """Hand in the commit that the branch is at; WORKING → IN_REVIEW, or a newer commit supersedes the one in review.
 
-    Refuses a dirty worktree (`DirtyWorktree` lists the files), one in the middle of a rebase or merge, a branch with
-    no commit of its own, and an older generation; nothing is changed then. With `wip`, what is uncommitted is
-    committed first, by git itself with the project's hooks; given by anybody but the worker itself, only those that
-    were agreed to (`ConfigChanged`), and none that lie in the worktree, whose files are the worker's.
+    Refuses the worker of another task (`WrongWorker`), a dirty worktree (`DirtyWorktree` lists the files), one in the
+    middle of a rebase or merge, a branch with no commit of its own, and an older generation; nothing is changed then.
+    With `wip`, what is uncommitted is committed first, by git itself with the project's hooks; given by anybody but the
+    worker itself, only those that were agreed to (`ConfigChanged`), and none that lie in the worktree, whose files are
+    the worker's.
     """
     project.runs.get(task_id)
     with journal.operation(project.layout, task_id, "done") as held:
         project = project.holding(held)
         run = project.runs.get(task_id)
         require_generation(run, by.generation_for(task_id))
+        _require_own(project, run, by)
         require_work(run, "hand in")
         event = _event(run, by, at)
         _require_worktree(run)
@@ -52,6 +63,18 @@ def finish(
             note=summary,
             also=lambda now: replace(now, head_commit=commit, approved_commit=None, summary=summary or now.summary),
         )
+
+
+def _require_own(project: Project, run: Run, by: Actor) -> None:
+    """A person hands in anybody's work, a worker its own and that of its sub-tasks."""
+    if by.worker in (None, run.task_id) or by.worker in ancestors(project, run.task_id):
+        return
+    raise WrongWorker(
+        f"this is the worker of {by.worker}, which cannot hand in the work of {run.task_id}",
+        hint=f"conductor-git done {by.worker}",
+        task_id=run.task_id,
+        worker=by.worker,
+    )
 
 
 def _event(run: Run, by: Actor, at: datetime) -> Event:

@@ -15,7 +15,7 @@ from conductor_git.names import RunId, TaskId
 from conductor_git.processtable import identify, is_alive
 from conductor_git.project import Project
 from conductor_git.run import Attempt, End, Run
-from conductor_git.runner import terminal
+from conductor_git.runner import logs, terminal
 from conductor_git.runner.agents.base import Launch
 from conductor_git.runner.agents.command import Command
 from conductor_git.runner.agents.found import find
@@ -76,11 +76,16 @@ class Attempting:
         except ConductorError:
             # It is at work, whatever the config says of it by now: what it prints is taken as text.
             called = Calling(Command(attempt.agent, (attempt.agent,)))
-        return self._watched(run, adopted, Adopted(alive), called, Before.now(self.project))
+        folder = self.project.layout.attempt(self.task_id, attempt.run_id)
+        child: Child = Adopted(alive)
+        if attempt.terminal is not None:
+            child = terminal.Attended(self.project, self.task_id, alive, folder)
+        return self._watched(run, adopted, child, called, Before.now(self.project))
 
     def _unlaunched(self, run: Run, attempt: Attempt, end: End, why: str | None = None) -> Attempt:
         """Put on record how an attempt ended whose process we know nothing of; should it have one, that ends too."""
         process.end_group(0, attempt.run_id, grace=0)
+        logs.seal_all(self.project.layout.attempt(self.task_id, attempt.run_id))
         ended = replace(attempt, end=end, why=why)
         record(self.project, run, ended, self.world)
         return ended

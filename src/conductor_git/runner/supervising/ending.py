@@ -13,13 +13,13 @@ from conductor_git.escape import Fingerprint, fingerprint
 from conductor_git.processtable import out_of_memory_kills
 from conductor_git.project import Project
 from conductor_git.run import Attempt, End, Outcome, Phase, Run, has_handed_in, how_it_ended
+from conductor_git.runner import logs
 from conductor_git.runner.agents import limits
 from conductor_git.runner.agents.base import Limit
 from conductor_git.runner.agents.stream import Stream
 from conductor_git.runner.agents.tally import Tally
 from conductor_git.runner.child import Child
 from conductor_git.runner.stop import GRACE_SECONDS, with_attempt
-from conductor_git.runner.supervising import logs
 from conductor_git.runner.supervising.world import World
 from conductor_git.transition import message_of, note
 
@@ -28,7 +28,6 @@ _NOT_RUN: Final = (126, 127)
 _ANSWER_BYTES: Final = 8 << 20
 _HEAR_SECONDS: Final = 2.0
 _LAST_WORDS: Final = 256 << 10
-_LOGS: Final = ("stdout.log", "stderr.log")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +59,12 @@ def settle(project: Project, seen: Seen, end: End, world: World, before: Before)
     process.end_group(seen.child.process.pid, attempt.run_id, grace=GRACE_SECONDS, leader=seen.child.process)
     code = seen.child.reap()
     folder = project.layout.attempt(seen.run.task_id, attempt.run_id)
-    for name in _LOGS:
+    for name in logs.NAMES:
         logs.bound(folder / name)
     _hear_out(seen, world)
     attempt = _judged(project, seen, _with_code(attempt, end, code, before), folder, world)
     _keep_answer(folder / "output.md", seen.tally)
-    for name in _LOGS:
-        with suppress(ConductorError, OSError):  # the end is recorded, also where the disk is full
-            logs.seal(folder / name)
+    logs.seal_all(folder)
     with suppress(ConductorError):
         _warn_of_escape(project, seen.run, attempt, before.checkout)
     record(project, seen.run, attempt, world)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from conductor_git import durable, journal
 from conductor_git.config.model import Config
-from conductor_git.errors import ConductorError, IllegalTransition
+from conductor_git.errors import ConductorError, IllegalTransition, LockTimeout
 from conductor_git.names import TaskId
 from conductor_git.process import identify
 from conductor_git.project import Project
@@ -26,6 +26,7 @@ from conductor_git.settings import project_config
 from conductor_git.transition import message_of, move, note
 
 _SUPERVISOR: Final = "supervisor"
+_TAKEN_SECONDS: Final = 1.0
 _ANSWER_BYTES: Final = 8 << 20
 _ANSWER_CHARACTERS: Final = 16 * 1024
 
@@ -36,8 +37,11 @@ def supervise(project: Project, task_id: TaskId, prompting: Prompting, world: Wo
     However it ends, no process of an attempt is left and its end is on record. Only a kill of this very process leaves
     that to the next one, which adopts a living agent.
     """
-    with durable.try_lock(project.layout.supervisor_lock(task_id)) as held:
-        if held is None:
+    with ExitStack() as held:
+        try:
+            # Whoever only looks whether somebody supervises the task holds the lock for a moment too.
+            held.enter_context(durable.lock(project.layout.supervisor_lock(task_id), seconds=_TAKEN_SECONDS))
+        except LockTimeout:
             return
         try:
             config = project_config(project)

@@ -13,10 +13,11 @@ from conductor_git.errors import ConductorError
 from conductor_git.heartbeat import last_activity, move_activity, touch_activity
 from conductor_git.project import Project
 from conductor_git.run import Attempt, End, Run, State, has_handed_in
+from conductor_git.runner import logs
 from conductor_git.runner.agents.stream import Stream
 from conductor_git.runner.agents.tally import Tally
 from conductor_git.runner.child import Child
-from conductor_git.runner.supervising import logs, series
+from conductor_git.runner.supervising import series
 from conductor_git.runner.supervising.world import World
 from conductor_git.transition import message_of
 

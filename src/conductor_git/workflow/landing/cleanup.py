@@ -56,13 +56,8 @@ def clean_up_late(project: Project, task_id: TaskId, *, at: datetime) -> Fate | 
     """
     with journal.operation(project.layout, task_id, "merge") as held:
         run = project.runs.get(task_id)
-        landing = run.landing
-        if (
-            run.state is not State.COMPLETED
-            or landing is None
-            or not landing.cleanup
-            or not Path(run.worktree).exists()
-        ):
+        landing = run.landing if run.state is State.COMPLETED else None
+        if landing is None or not landing.cleanup or not Path(run.worktree).exists():
             return None
         unfinished = replace(landing, phase=Phase.CLEANUP)
         run = note(project, task_id, lambda now: replace(now, landing=unfinished), at=at)

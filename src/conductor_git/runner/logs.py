@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from conductor_git.errors import ConductorError
 from conductor_git.masking import mask_bytes, secret_values
 from conductor_git.outputlog import OutputLog
 
+NAMES: Final = ("stdout.log", "stderr.log")
 LOG_BYTES: Final = 16 << 20
 """What is kept of a log once its agent has ended: this much, half from its head and half from its end."""
 _LIVE_BYTES: Final = 2 * LOG_BYTES
@@ -52,6 +54,14 @@ def seal(path: Path) -> None:
     except BaseException:
         sealed.unlink(missing_ok=True)
         raise
+
+
+def seal_all(folder: Path) -> None:
+    """Seal both logs of the attempt in `folder`, as far as the disk lets us: an end is recorded all the same."""
+    for name in NAMES:
+        with suppress(ConductorError, OSError):
+            bound(folder / name)
+            seal(folder / name)
 
 
 def end_of(path: Path) -> str:
