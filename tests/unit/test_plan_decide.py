@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from conductor_git.names import TaskId
-from conductor_git.run import End, Event, Run
+from conductor_git.run import End, Event, ProcessId, Run
 from conductor_git.workflow.planning.actions import Action, Approve, Halt, Land, Resume, Spawn
 from conductor_git.workflow.planning.decide import decide
 from conductor_git.workflow.planning.facts import Facts, Stands
@@ -132,6 +133,17 @@ def test_what_an_agent_left_that_nobody_saw_end_is_seen_to_once_its_task_has_mov
     assert actions(planned, made.facts(left)) == [Resume(TaskId("a"), len(left.history), 1, "its supervisor is gone")]
     assert not decide(planned, made.facts(left)).is_over()
     assert actions(planned, made.facts(left, alive=("a",))) == []
+
+
+def test_a_supervisor_that_is_killed_a_second_time_is_replaced_a_second_time() -> None:
+    first = made.working("a", attempts=(made.attempt(1, None),), supervision=made.supervised())
+    (once,) = actions(plan(task("a")), made.facts(first))
+    second = replace(first, supervision=replace(made.supervised(), process=ProcessId(4343, 2.0)))
+
+    (again,) = actions(plan(task("a")), made.facts(second, tried={once: ""}))
+
+    assert isinstance(again, Resume)
+    assert stands(plan(task("a")), made.facts(first, tried={once: ""})) == {"a": Stands.WAITING}
 
 
 def test_with_fail_fast_an_agent_without_its_supervisor_is_stopped_too() -> None:

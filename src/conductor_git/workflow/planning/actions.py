@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from conductor_git.names import CommitId, TaskId
+from conductor_git.run import ProcessId
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Resume:
     steps: int
     attempts: int
     why: str
+    lost: ProcessId | None = None
+    """The supervisor that was killed: a second one that is killed is not the first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ def resumed(planned: Planned, facts: Facts, run: Run) -> Standing | None:
     stop = stopped_at(run)
     if stop is not None and stop >= facts.since:
         return waits(f"its agent was stopped; conductor-git resume {run.task_id}")
-    action = Resume(run.task_id, len(run.history), attempts_of(run), _why(run))
+    action = _resume(run)
     if action in facts.tried:
         return waits(f"could not be resumed: {facts.tried[action] or 'its supervisor ended without an attempt'}")
     return Standing(Stands.PENDING, "waits for a place", (action,))
@@ -40,7 +40,12 @@ def tidied(facts: Facts, run: Run) -> tuple[Action, ...]:
     """A supervisor for a task that needs none for its work any more, to end what its last one left."""
     if run.state in (State.ASSIGNED, State.WORKING) or not left_alone(facts, run):
         return ()
-    return (Resume(run.task_id, len(run.history), attempts_of(run), _why(run)),)
+    return (_resume(run),)
+
+
+def _resume(run: Run) -> Resume:
+    lost = run.supervision.process if run.supervision else None
+    return Resume(run.task_id, len(run.history), attempts_of(run), _why(run), lost)
 
 
 def _why(run: Run) -> str:
