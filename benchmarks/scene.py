@@ -21,7 +21,8 @@ from conductor_git.run import Run, utcnow
 from conductor_git.settings import project_config
 from conductor_git.workflow.finish import finish
 from conductor_git.workflow.review import approve
-from conductor_git.workflow.spawn import Order, plan, spawn
+from conductor_git.workflow.spawn import spawn
+from conductor_git.workflow.spawning.order import Order, plan
 from conductor_git.workflow.start import start
 
 REVIEWER = Actor("ada")

@@ -22,6 +22,7 @@ from conductor_git.runner.supervising.attempt import Prompting
 from conductor_git.runner.supervising.supervise import supervise
 from conductor_git.settings import project_config
 from conductor_git.workflow import spawn as spawning
+from conductor_git.workflow.spawning import order as ordering
 from tests.kit import tasks
 
 PRICES = parse_task_id("prices")
@@ -61,8 +62,8 @@ class OwnWorld:
 def prepared(repository: Path, *command: str, agent: str | None = None, fallbacks: tuple[str, ...] = ()) -> Project:
     """The task `prices` with this agent, which nobody has launched yet."""
     project = open_project(repository)
-    order = spawning.Order(PRICES, prompt="Mind the prices.", command=command, agent=agent, fallbacks=fallbacks)
-    plan = spawning.plan(project, order, project_config(project))
+    order = ordering.Order(PRICES, prompt="Mind the prices.", command=command, agent=agent, fallbacks=fallbacks)
+    plan = ordering.plan(project, order, project_config(project))
     spawning.spawn(project, plan, by=COORDINATOR, at=utcnow(), start_agent=False)
     return project
 

@@ -18,6 +18,7 @@ from conductor_git.project import open_project
 from conductor_git.run import Run, utcnow
 from conductor_git.settings import project_config
 from conductor_git.workflow import spawn as spawning
+from conductor_git.workflow.spawning import order as ordering
 from tests import kit
 from tests.integration.agents import WAIT, ended, launch
 from tests.integration.families import by_hand, child, handed_in, limit
@@ -133,8 +134,8 @@ def test_a_parent_that_is_tried_again_may_spawn_as_many_again(repository: Path, 
 def test_a_clock_that_goes_back_lets_nobody_spawn_more(repository: Path) -> None:
     limit(repository, children=1)
     project = open_project(repository)
-    order = spawning.Order(TaskId("part-1"), parent_task_id=TaskId("lead"))
-    plan = spawning.plan(project, order, project_config(project))
+    order = ordering.Order(TaskId("part-1"), parent_task_id=TaskId("lead"))
+    plan = ordering.plan(project, order, project_config(project))
     spawning.spawn(project, plan, by=COORDINATOR, at=utcnow() - timedelta(days=1))
 
     assert tasks.record(repository, "part-1").created_at >= tasks.record(repository, "lead").created_at

@@ -16,6 +16,7 @@ from conductor_git.settings import project_config
 from conductor_git.workflow import finish, review
 from conductor_git.workflow import spawn as spawning
 from conductor_git.workflow import start as starting
+from conductor_git.workflow.spawning import order as ordering
 from tests.kit.console import Completed, conductor
 from tests.kit.repositories import git
 
@@ -47,8 +48,8 @@ def commit(place: Path, files: Files, subject: str = "Work on it") -> str:
 def spawn(repository: Path, task_id: str, **order: Any) -> Path:
     """A task in state WORKING with nothing done yet; returns its worktree. `order` is as in `workflow.spawn.Order`."""
     project = open_project(repository)
-    wanted = spawning.Order(parse_task_id(task_id), **order)
-    plan = spawning.plan(project, wanted, project_config(project))
+    wanted = ordering.Order(parse_task_id(task_id), **order)
+    plan = ordering.plan(project, wanted, project_config(project))
     run = spawning.spawn(project, plan, by=COORDINATOR, at=utcnow())
     starting.start(project, run.task_id, by=COORDINATOR, at=utcnow())
     return Path(run.worktree)

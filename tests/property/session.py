@@ -15,7 +15,7 @@ from conductor_git.run import Run
 from conductor_git.settings import project_config
 from conductor_git.workflow import end, finish, retry, review, spawn, start
 from conductor_git.workflow.recover import recover
-from conductor_git.workflow.spawn import Order
+from conductor_git.workflow.spawning.order import Order
 from tests.property import laws
 from tests.property.model import ENDED, LIVE, Task
 from tests.property.world import Desk, Facts, World, work
@@ -110,7 +110,7 @@ class Session:
     def _spawn(self, order: Order) -> Run:
         project = self.world.project
         return spawn.spawn(
-            project, spawn.plan(project, order, project_config(project)), by=COORDINATOR, at=self.world.now()
+            project, order.plan(project, order, project_config(project)), by=COORDINATOR, at=self.world.now()
         )
 
     def _spawn_refusals(self, order: Order, target: str | None, tip: str | None) -> Refusals:

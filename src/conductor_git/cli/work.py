@@ -21,7 +21,7 @@ from conductor_git.wording import several
 
 if TYPE_CHECKING:
     from conductor_git.config.model import Config
-    from conductor_git.workflow.spawn import Order, Plan
+    from conductor_git.workflow.spawning.order import Order, Plan
 
 app = typer.Typer()
 
@@ -58,8 +58,8 @@ def spawn(  # noqa: PLR0913, PLR0917 - one parameter an option
 ) -> None:
     """Give a task a branch and a worktree of its own, and start its agent there."""
     from conductor_git.settings import project_config, without_effect
-    from conductor_git.workflow.spawn import Order, plan
     from conductor_git.workflow.spawn import spawn as make
+    from conductor_git.workflow.spawning.order import Order, plan
 
     if command == ["-"] and message is None:
         command, message = None, "-"

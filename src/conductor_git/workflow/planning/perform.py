@@ -15,6 +15,7 @@ from conductor_git.workflow import spawn as spawning
 from conductor_git.workflow.agent_review.spawn import plan_review
 from conductor_git.workflow.planning.actions import Action, Approve, Ask, Halt, Recall, Resume, Spawn
 from conductor_git.workflow.planning.planned import Planned
+from conductor_git.workflow.spawning import order as ordering
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Hands:
 
     def _spawn(self, action: Spawn) -> None:
         task = self.planned.by_id[action.task_id]
-        order = spawning.Order(
+        order = ordering.Order(
             task_id=task.task_id,
             prompt=task.prompt,
             title=task.title,
@@ -63,10 +64,10 @@ class Hands:
             plan=self.planned.name,
             parent_task_id=self.by.speaker,
         )
-        wanted = spawning.plan(self.project, order, self.config)
+        wanted = ordering.plan(self.project, order, self.config)
         spawning.spawn(self.project, wanted, by=self.by, at=self.clock())
 
     def _ask(self, action: Ask) -> None:
-        order = spawning.Order(task_id=action.reviewer, agent=action.agent, plan=self.planned.name)
+        order = ordering.Order(task_id=action.reviewer, agent=action.agent, plan=self.planned.name)
         wanted = plan_review(self.project, order, self.config, action.task_id)
         spawning.spawn(self.project, wanted, by=self.by, at=self.clock())
