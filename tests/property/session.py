@@ -15,7 +15,7 @@ from conductor_git.run import Run
 from conductor_git.settings import project_config
 from conductor_git.workflow import end, finish, retry, review, spawn, start
 from conductor_git.workflow.recover import recover
-from conductor_git.workflow.spawning.order import Order
+from conductor_git.workflow.spawning.order import Order, plan
 from tests.property import laws
 from tests.property.model import ENDED, LIVE, Task
 from tests.property.world import Desk, Facts, World, work
