@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 from contextlib import suppress
@@ -12,7 +13,7 @@ from typing import Any, Final
 import psutil
 
 from tests import kit
-from tests.chaos.world import World
+from tests.chaos.world import MARK, World
 
 _KINDS: Final = ("runner", "supervisor", "both", "task")
 """What is killed: the plan's runner, a supervisor, these two, or a supervisor with everything that is of its task."""
@@ -96,6 +97,7 @@ class Havoc:
             return subprocess.Popen(
                 command,
                 cwd=self.world.repository,
+                env=os.environ | {MARK: str(self.world.repository)},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import sys
 from collections.abc import Iterator
@@ -18,6 +17,8 @@ from conductor_git.run import Run
 from tests import kit
 from tests.kit import tasks
 
+MARK: Final = "CHAOS"
+"""In the environment of every runner and of what that starts: the repository."""
 _AGENT: Final = Path(__file__).with_name("agent.py")
 _CONFIG: Final = """\
 version: 1
@@ -77,7 +78,7 @@ class World:
             yield from ((file.stem, line) for line in lines if line["what"] == what)
 
     def processes(self) -> list[psutil.Process]:
-        """Everything that was started from here and lives: it has the test's own home, or is in a worktree."""
+        """Everything that a runner of ours has started and that lives: it carries our mark, or is in a worktree."""
         return [process for process in psutil.process_iter() if self._is_ours(process)]
 
     def supervisors(self) -> list[psutil.Process]:
@@ -91,8 +92,9 @@ class World:
         try:
             if process.status() == psutil.STATUS_ZOMBIE:
                 return False
-            at_home = environ(process).get("HOME") == os.environ["HOME"]
-            return at_home or process.cwd().startswith(f"{self.repository}.worktrees")
+            return environ(process).get(MARK) == str(self.repository) or process.cwd().startswith(
+                f"{self.repository}.worktrees"
+            )
         except (psutil.Error, OSError):
             return False  # it has ended, or is nobody's that we could have started
 

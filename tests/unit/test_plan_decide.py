@@ -195,7 +195,8 @@ def test_a_task_whose_record_cannot_be_read_waits_for_a_person() -> None:
 def test_a_task_whose_supervisor_was_killed_is_resumed() -> None:
     left = made.working("a", attempts=(made.attempt(1, end=None),), supervision=made.supervised())
 
-    assert actions(CHAIN, made.facts(left)) == [Resume(TaskId("a"), 2, 1, "its supervisor is gone")]
+    wanted = Resume(TaskId("a"), 2, 1, "its supervisor is gone", made.SUPERVISOR)
+    assert actions(CHAIN, made.facts(left)) == [wanted]
     assert actions(CHAIN, made.facts(left, alive=("a",))) == []
 
 

@@ -119,7 +119,9 @@ def test_one_that_looks_at_an_earlier_commit_keeps_nobody_from_looking_at_this_o
 def test_a_reviewer_that_has_lost_its_supervisor_is_resumed() -> None:
     left = looking(1, "codex", attempts=(made.attempt(1, end=None),), supervision=made.supervised())
 
-    assert Resume(FIRST, 2, 1, "its supervisor is gone") in actions(made.facts(made.in_review("a"), left))
+    assert Resume(FIRST, 2, 1, "its supervisor is gone", made.SUPERVISOR) in actions(
+        made.facts(made.in_review("a"), left)
+    )
 
 
 def test_a_reviewer_that_somebody_stopped_is_waited_for_by_nobody() -> None:

@@ -43,7 +43,7 @@ def seal(path: Path) -> None:
     secrets = secret_values(inherited())
     if _is_clean(path, secrets):
         return
-    sealed = path.with_name(f".{path.name}.tmp")
+    sealed = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # a `stop` may seal it at the same time
     try:
         with OutputLog(sealed, LOG_BYTES, secrets) as log:
             for gap, chunk in _chunks(path):
