@@ -12,6 +12,7 @@ import pytest
 pytest.register_assert_rewrite("tests.kit")
 
 from tests import kit  # noqa: E402 - the kit's own assertions are rewritten only when registered before its import
+from tests.kit import warm  # noqa: E402
 
 _Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
 
@@ -27,6 +28,7 @@ def _hermetic_session(tmp_path_factory: pytest.TempPathFactory) -> Generator[Non
     """The same for fixtures that live longer than a test."""
     with pytest.MonkeyPatch.context() as patch:
         _enter(patch, tmp_path_factory.mktemp("session-home"))
+        warm.start_from(os.environ)
         yield
 
 

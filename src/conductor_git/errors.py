@@ -171,7 +171,7 @@ class SelfReview(ConductorError):
 
 
 class WrongWorker(ConductorError):
-    """A worker hands in its own work and that of its sub-tasks, and nobody else's."""
+    """A worker speaks for its own task and its sub-tasks, and hands in, ends or fails nobody else's."""
 
     code = "WRONG_WORKER"
 

@@ -14,6 +14,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -144,9 +145,16 @@ def late(attempt: Attempt) -> int:
 
 
 def lingers(attempt: Attempt) -> int:
+    """It does not end, and when its work has landed it commits more."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     attempt.work()
-    attempt.done()
-    return stubborn(attempt)
+    if attempt.done() == 0:
+        while git("merge-base", "--is-ancestor", "HEAD", "main").returncode:
+            threading.Event().wait(0.1)
+        write("too-late.txt", f"{attempt.task}\n")
+        attempt.commit("too late")
+        write("never.txt", "not committed\n")
+    return hang(attempt)
 
 
 def red(attempt: Attempt) -> int:

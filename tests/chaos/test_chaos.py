@@ -18,6 +18,8 @@ from tests.chaos.world import Size, World
 
 SEEDS = os.environ.get("CHAOS_SEED", "1 2 3 4 5").split()
 """Of the long form; the environment may name others."""
+SMALL_SEED = os.environ.get("CHAOS_SEED", "287").split()[0]
+"""One that deals most of the troubles to ten tasks."""
 FULL = Size(tasks=30, workers=8, attempt_time=20, kills=24)
 SMALL = Size(tasks=10, workers=4, attempt_time=8, kills=6)
 
@@ -30,7 +32,7 @@ def test_a_plan_of_thirty_tasks_in_chaos_ends_with_everything_in_its_place(repos
 
 
 def test_a_plan_of_ten_tasks_in_chaos_ends_with_everything_in_its_place(repository: Path) -> None:
-    chaos(repository, os.environ.get("CHAOS_SEED", "1"), SMALL)
+    chaos(repository, SMALL_SEED, SMALL)
 
 
 def chaos(repository: Path, seed: str, size: Size) -> None:
@@ -40,6 +42,7 @@ def chaos(repository: Path, seed: str, size: Size) -> None:
     with unleashed(World(repository, seed, size)) as havoc:
         world = havoc.world
         havoc.rage()
+        # What was killed at the very end is seen to by a run that nobody disturbs; the one after it has nothing to do.
         document = havoc.run_in_peace()
         verdict.no_process_is_left(world)
         sys.stderr.write(f"{story(havoc)}, {time.monotonic() - began:.0f} s\n")

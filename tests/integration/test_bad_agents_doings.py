@@ -164,6 +164,17 @@ def test_done_for_another_task_is_refused_and_neither_changes(repository: Path) 
     assert (run.state, run.head_commit) == (State.FAILED, None)
 
 
+@pytest.mark.parametrize("verb", ["cancel", "fail"])
+def test_a_worker_ends_nobody_elses_task(repository: Path, verb: str) -> None:
+    place = tasks.spawn(repository, "prices")
+    tasks.spawn(repository, "pears")
+    before = tasks.record(repository, "pears")
+
+    tasks.refused(kit.conductor(verb, "pears", "--json", cwd=place), "WRONG_WORKER", 1)
+
+    assert tasks.record(repository, "pears") == before
+
+
 def test_done_in_another_workers_worktree_is_refused_and_neither_changes(repository: Path) -> None:
     other = tasks.spawn(repository, "pears")
     tasks.commit(other, {"pears.txt": "5\n"})

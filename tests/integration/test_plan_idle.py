@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psutil
+
 from conductor_git.actor import COORDINATOR, Actor
 from conductor_git.names import TaskId
 from conductor_git.process import identify
@@ -27,15 +29,20 @@ HOUR = 3600.0
 class Sleeper:
     """Nothing ever happens: a wait takes all its time, by the test's clock; after an hour somebody comes."""
 
+    repository: Path
     now: datetime = datetime(2026, 11, 20, 12, tzinfo=UTC)
     slept: list[float] = field(default_factory=list)
     runner: Runner | None = None
+    writings: dict[str, int] = field(default_factory=dict)
+    """The state directory as it was when the first wait began: the runner had taken its lock."""
 
     def cursor(self) -> str | None:
         return None
 
     def wait(self, since: str | None, seconds: float) -> None:
         assert since is None
+        if not self.slept and self.runner is not None:
+            self.writings = writings(self.repository)
         self.slept.append(seconds)
         self.now += timedelta(seconds=seconds)
         if sum(self.slept) >= HOUR and self.runner is not None:
@@ -48,7 +55,7 @@ class Sleeper:
 def idle_hour(repository: Path, path: Path) -> tuple[Sleeper, list[str]]:
     """What the runner of a plan does in an hour in which nothing happens, and what it says."""
     project = open_project(repository)
-    sleeper, told = Sleeper(), list[str]()
+    sleeper, told = Sleeper(repository), list[str]()
     planned = plans.planned(repository, path)
     hands = Hands(project, planned, project_config(project), COORDINATOR, Actor("plan:plan"), lambda: sleeper.now)
 
@@ -69,15 +76,28 @@ def test_an_hour_of_waiting_for_people_and_agents_starts_nothing_and_writes_noth
     pretend_supervised(repository, "two")
     text = "agent: fast\ntasks: {one: {prompt: x}, two: {prompt: x}, three: {prompt: z, needs: one}}"
     path = plans.written(repository, text)
-    before = traces(repository)
+    before, started = traces(repository), children()
 
     sleeper, told = idle_hour(repository, path)
 
     assert traces(repository) == before
+    assert sleeper.writings == writings(repository)
+    assert children() == started
     assert told == ["one waiting", "two at work", "three held without a record"]
     assert sum(sleeper.slept) >= HOUR
     assert sleeper.slept[-1] == SLOWEST_LOOK
     assert len(sleeper.slept) < HOUR / SLOWEST_LOOK + 10
+
+
+def writings(repository: Path) -> dict[str, int]:
+    """Every file of the state directory, with the time at which it was last written; locks too."""
+    top = repository / ".git" / "conductor"
+    return {str(path.relative_to(top)): path.stat().st_mtime_ns for path in top.rglob("*") if path.is_file()}
+
+
+def children() -> set[int]:
+    """What we have started and what that has, ended or not."""
+    return {process.pid for process in psutil.Process().children(recursive=True)}
 
 
 def pretend_supervised(repository: Path, task_id: str) -> None:

@@ -21,7 +21,6 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
@@ -32,6 +31,11 @@ _LOOKED_FOR: Final = "CONDUCTOR_RUN_ID"
 _PIPEFUL: Final = 60_000
 """Bytes that a pipe takes before anybody reads."""
 _LIMITS: Final = tuple(number for name, number in vars(resource).items() if name.startswith("RLIMIT_"))
+
+
+_origin: Final[dict[str, str]] = {}
+_forkers: Final[dict[int, _Forker]] = {}
+_choosing: Final = threading.Lock()
 
 
 class Ended(NamedTuple):
@@ -56,6 +60,7 @@ class _Forker:
             # Pipes, as a command has: from them the interpreter decides how the streams are buffered.
             self._process = subprocess.Popen(
                 command,
+                cwd="/",
                 env=self._environment,
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.PIPE,
@@ -63,6 +68,10 @@ class _Forker:
                 stderr=subprocess.PIPE,
             )
         atexit.register(self._end)
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
 
     def suits(self, environment: Mapping[str, str]) -> bool:
         """Whether a fork in `environment` is what an interpreter that starts in it would be."""
@@ -102,17 +111,27 @@ def run(
     """Run the command to its end in a fork; None where it has to be executed."""
     if not _can_fork(environment) or len(given) > _PIPEFUL or not (cwd.is_absolute() and cwd.is_dir()):
         return None
-    forker = _forker(script, os.getpid())
+    forker = _forker(script)
     return forker.run(words, cwd, environment, given, seconds) if forker.suits(environment) else None
+
+
+def start_from(environment: Mapping[str, str]) -> None:
+    """Have the forker start in `environment`: the kernel shows it as that of every fork, so it has no test's marks."""
+    _origin.clear()
+    _origin.update(environment)
 
 
 def _can_fork(environment: Mapping[str, str]) -> bool:
     return sys.platform == "linux" and not environment.get("COLD")
 
 
-@cache
-def _forker(script: Path, _: int) -> _Forker:
-    return _Forker(script, os.environ)
+def _forker(script: Path) -> _Forker:
+    """The one of this process; another, where a test or its agents ended it."""
+    with _choosing:
+        known = _forkers.get(os.getpid())
+        if known is None or not known.is_alive:
+            known = _forkers[os.getpid()] = _Forker(script, _origin or os.environ)
+        return known
 
 
 def _limits() -> list[tuple[int, int]]:

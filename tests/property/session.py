@@ -109,9 +109,7 @@ class Session:
 
     def _spawn(self, order: Order) -> Run:
         project = self.world.project
-        return spawn.spawn(
-            project, plan(project, order, project_config(project)), by=COORDINATOR, at=self.world.now()
-        )
+        return spawn.spawn(project, plan(project, order, project_config(project)), by=COORDINATOR, at=self.world.now())
 
     def _spawn_refusals(self, order: Order, target: str | None, tip: str | None) -> Refusals:
         found: Refusals = set()

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests import kit
@@ -117,3 +118,12 @@ def test_with_another_limit_of_the_kernel_the_command_is_executed(repository: Pa
         assert forked("ctx", cwd=repository) is None
     finally:
         resource.setrlimit(resource.RLIMIT_CORE, before)
+
+
+def test_forks_go_on_where_a_test_ended_the_process_that_forks(repository: Path) -> None:
+    before = forked("ctx", cwd=repository)
+    for child in psutil.Process().children():
+        child.kill()
+        child.wait()
+
+    assert forked("ctx", cwd=repository) == before

@@ -12,6 +12,7 @@ from conductor_git.project import Project
 from conductor_git.run import TRANSITIONS, Event, Run, advance
 from conductor_git.runner.stop import end_attempt
 from conductor_git.transition import move, require_generation
+from conductor_git.workflow.family.own import require_own
 
 
 def cancel(project: Project, task_id: TaskId, *, by: Actor, at: datetime, why: str | None = None) -> Run:
@@ -29,6 +30,7 @@ def _end(project: Project, task_id: TaskId, event: Event, by: Actor, at: datetim
     if (run.state, event) not in TRANSITIONS:
         advance(run, event, at=at, by=by.name)
     require_generation(run, by.generation_for(task_id))
+    require_own(project, run, by, str(event))
     if by.worker != task_id:
         end_attempt(project, task_id, at=at)
     with journal.operation(project.layout, task_id, str(event)):

@@ -16,7 +16,6 @@ from conductor_git.errors import (
     HookRefused,
     NotFound,
     NothingToReview,
-    WrongWorker,
 )
 from conductor_git.gitcmd import Git
 from conductor_git.history import is_contained, tip_of
@@ -25,7 +24,7 @@ from conductor_git.project import Project
 from conductor_git.run import TRANSITIONS, Event, Run, State, advance
 from conductor_git.transition import move, require_generation
 from conductor_git.wording import counted
-from conductor_git.workflow.family.kin import ancestors
+from conductor_git.workflow.family.own import require_own
 from conductor_git.workflow.reviewing.reviewer import require_work
 
 
@@ -45,7 +44,7 @@ def finish(
         project = project.holding(held)
         run = project.runs.get(task_id)
         require_generation(run, by.generation_for(task_id))
-        _require_own(project, run, by)
+        require_own(project, run, by, "hand in the work of")
         require_work(run, "hand in")
         event = _event(run, by, at)
         _require_worktree(run)
@@ -63,18 +62,6 @@ def finish(
             note=summary,
             also=lambda now: replace(now, head_commit=commit, approved_commit=None, summary=summary or now.summary),
         )
-
-
-def _require_own(project: Project, run: Run, by: Actor) -> None:
-    """A person hands in anybody's work, a worker its own and that of its sub-tasks."""
-    if by.worker in (None, run.task_id) or by.worker in ancestors(project, run.task_id):
-        return
-    raise WrongWorker(
-        f"this is the worker of {by.worker}, which cannot hand in the work of {run.task_id}",
-        hint=f"conductor-git done {by.worker}",
-        task_id=run.task_id,
-        worker=by.worker,
-    )
 
 
 def _event(run: Run, by: Actor, at: datetime) -> Event:

@@ -34,7 +34,8 @@ def health(project: Project, run: Run, now: datetime) -> Health | None:
     if attempt.process is None or not is_alive(attempt.process):
         # Its supervisor is about to put on record how it began, or how it ended.
         return Health.ALIVE if supervised else Health.DEAD
-    seen = last_activity(project.layout, run.task_id) or last_beat(project.layout, run.task_id)
+    seen = last_activity(project.layout, run.task_id)
+    seen = last_beat(project.layout, run.task_id) if seen is None else seen
     quiet = 0.0 if seen is None else now.timestamp() - seen
     return Health.SLOW if quiet > quiet_after(project.layout) else Health.ALIVE
 
