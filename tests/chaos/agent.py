@@ -153,7 +153,6 @@ def lingers(attempt: Attempt) -> int:
             threading.Event().wait(0.1)
         write("too-late.txt", f"{attempt.task}\n")
         attempt.commit("too late")
-        write("never.txt", "not committed\n")
     return hang(attempt)
 
 
