@@ -50,9 +50,12 @@ def fingerprint(git: Git, layout: Layout, checkout: Path) -> Fingerprint:
     Between two landings, never in the middle of one: while one writes the checkout, it holds `index.lock`.
     """
     deadline = time.monotonic() + _MOVING_SECONDS
+    lock = layout.common_dir / "index.lock"
     while True:
+        # Free before and after: what a killed landing left can be mended while we look.
+        was_held = lock.exists()
         found = _look(git, layout, checkout)
-        settled = not (layout.common_dir / "index.lock").exists() and (tip_of(git, "HEAD") or "") == found.tip
+        settled = not was_held and not lock.exists() and (tip_of(git, "HEAD") or "") == found.tip
         if settled or time.monotonic() >= deadline:
             return found
         time.sleep(0.01)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 
-from conductor_git.escape import Fingerprint
+from conductor_git.escape import Fingerprint, fingerprint
 from conductor_git.project import open_project
 from tests import kit
 from tests.kit import tasks
+from tests.kit.interposed import happened, interpose
 
 
 def start_agent(repository: Path, task_id: str, fifo: Path, then: str) -> None:
@@ -45,6 +47,24 @@ def test_landings_while_an_agent_runs_are_no_escape(repository: Path, tmp_path: 
 
     assert (repository / "two.txt").exists()
     assert warnings(repository) == []
+
+
+def test_a_landing_that_is_mended_while_somebody_looks_is_not_taken_for_what_the_checkout_was(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = open_project(repository)
+    undisturbed = fingerprint(project.git, project.layout, repository)
+    (repository / ".git" / "index.lock").touch()
+    shutil.copy2(repository / "run.sh", tmp_path / "run.sh")
+    (repository / "run.sh").write_text("as the landing that was killed wrote it\n")
+    place = shlex.quote(str(repository))
+    mend = f"cp -p {shlex.quote(str(tmp_path))}/run.sh {place}/run.sh; rm {place}/.git/index.lock"
+    monkeypatch.setenv("PATH", interpose(tmp_path / "bin", "diff-index --name-only", after=mend)["PATH"])
+
+    found = fingerprint(project.git, project.layout, repository)
+
+    assert happened(tmp_path / "bin")
+    assert undisturbed.differs(found, {}) == ()
 
 
 def test_one_that_the_gate_refused_hides_none_that_landed_in_its_place(repository: Path, tmp_path: Path) -> None:
