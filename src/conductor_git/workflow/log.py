@@ -11,6 +11,7 @@ from conductor_git import durable
 from conductor_git.errors import NotFound
 from conductor_git.names import RunId, TaskId
 from conductor_git.project import Project
+from conductor_git.run import Attempt, Run
 from conductor_git.workflow.following import Masking, Record, moments
 
 _CHUNK = 1 << 16
@@ -26,15 +27,19 @@ class AttemptLog:
 def attempt_log(project: Project, task_id: TaskId, *, number: int | None, stderr: bool) -> AttemptLog:
     """The log of attempt `number` (from 1; None: the last), or `NotFound` where there was none."""
     run = project.runs.get(task_id)
-    if not run.attempts or (number is not None and number > len(run.attempts)):
-        raise NotFound(
-            f"{task_id} has {len(run.attempts)} attempts" + ("" if number is None else f", not {number}"),
-            hint=f"conductor-git show {task_id}",
-            task_id=task_id,
-        )
-    attempt = run.attempts[-1 if number is None else number - 1]
+    attempt = run.last_attempt if number is None else _numbered(run, number)
+    if attempt is None:
+        count = run.attempts_before + len(run.attempts)
+        which = "" if number is None else f", and attempt {number} is not on record"
+        raise NotFound(f"{task_id} has {count} attempts{which}", hint=f"conductor-git show {task_id}", task_id=task_id)
     folder = project.layout.attempt(task_id, attempt.run_id)
     return AttemptLog(task_id, attempt.run_id, folder / ("stderr.log" if stderr else "stdout.log"))
+
+
+def _numbered(run: Run, number: int) -> Attempt | None:
+    """Attempt `number` of all that there were, of which the last are on record."""
+    at = number - 1 - run.attempts_before
+    return run.attempts[at] if 0 <= at < len(run.attempts) else None
 
 
 def pieces(project: Project, log: AttemptLog, *, follow: bool) -> Iterator[bytes]:
