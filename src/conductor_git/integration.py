@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -109,28 +109,45 @@ def scratch_objects(integration: Git) -> Iterator[Git]:
 def _scratch(folder: Path) -> Iterator[Path]:
     """A directory for the block, whose lock tells `drop_scratch` after a kill that nobody uses it any more."""
     place = folder / os.urandom(8).hex()
-    with durable.lock(place / _HELD, purpose="scratch"):
+    with ExitStack() as used:
+        with _scratches(folder):
+            used.enter_context(durable.lock(place / _HELD, purpose="scratch"))
         try:
             yield place
         finally:
-            shutil.rmtree(place)
+            with _scratches(folder):
+                shutil.rmtree(place)
+
+
+def _scratches(folder: Path) -> AbstractContextManager[int]:
+    """Held while scratch directories come and go: the lock in one says nothing of one that is half made or removed."""
+    return durable.lock(folder.with_name(f"{folder.name}-lock"), purpose="scratch directories")
 
 
 def drop_scratch(layout: Layout) -> None:
     """Remove the scratch directories whose users were killed."""
-    for place in (layout.integration / _SCRATCH).glob("*"):
-        with durable.try_lock(place / _HELD) as descriptor:
-            if descriptor is not None:
-                shutil.rmtree(place)
+    folder = layout.integration / _SCRATCH
+    if not folder.is_dir():
+        return
+    with _scratches(folder):
+        for place in _abandoned(folder):
+            shutil.rmtree(place)
 
 
 def stale_scratch(layout: Layout) -> tuple[Path, ...]:
     """The scratch directories whose users were killed."""
-    found = []
-    for place in sorted((layout.integration / _SCRATCH).glob("*")):
+    folder = layout.integration / _SCRATCH
+    if not folder.is_dir():
+        return ()
+    with _scratches(folder):
+        return tuple(_abandoned(folder))
+
+
+def _abandoned(folder: Path) -> Iterator[Path]:
+    for place in sorted(folder.glob("*")):
         with durable.try_lock(place / _HELD) as descriptor:
-            found += [] if descriptor is None else [place]
-    return tuple(found)
+            if descriptor is not None:
+                yield place
 
 
 def drop_temporaries(layout: Layout) -> None:

@@ -55,7 +55,9 @@ def perform(adapter: Adapter, place: Path, *steps: str, asked: Ask | None = None
     launch = adapter.launch(asked)
     seen = {name: place / name for name in ("args", "prompt", "env")}
     told = [f"{name}:{path}" for name, path in seen.items()]
-    environment = os.environ | {"PATH": on_path(), "STAND_IN": json.dumps([*told, *steps])} | dict(launch.environment)
+    # Some agents go by PWD: where an adapter does not set it, they must not find the checkout that is tested here.
+    own = {"PATH": on_path(), "PWD": str(place), "STAND_IN": json.dumps([*told, *steps])}
+    environment = os.environ | own | dict(launch.environment)
     out, err = place / "stdout.log", place / "stderr.log"
     child = process.launch(
         launch.command, cwd=asked.worktree, environment=environment, stdout=out, stderr=err, stdin=launch.stdin

@@ -20,7 +20,8 @@ def start_agent(repository: Path, task_id: str, fifo: Path, then: str) -> None:
     """An agent of `task_id` that runs `then` once something is written to `fifo`."""
     os.mkfifo(fifo)
     script = f"read word <{shlex.quote(str(fifo))}; {then}"
-    assert kit.conductor("spawn", task_id, "--", "sh", "-c", script, cwd=repository).code == 0
+    once = {"CONDUCTOR_LIMITS_ATTEMPTS": "1"}  # a second attempt would wait for words that nobody writes
+    assert kit.conductor("spawn", task_id, "--", "sh", "-c", script, cwd=repository, env=once).code == 0
 
 
 def finish_agent(repository: Path, task_id: str, fifo: Path) -> None:
