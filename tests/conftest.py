@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 from typing import TypeVar
@@ -21,6 +22,14 @@ def pytest_configure() -> None:
     """Temporary directories in memory, where it has room. PYTEST_DEBUG_TEMPROOT=/tmp has them on a disk."""
     if memory := kit.memory_with_room():
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
+    _hear_signals()
+
+
+def _hear_signals() -> None:
+    """What is started in the background of a shell, or by nohup, ignores signals, and every child of it does."""
+    for number, heard in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, heard)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -121,7 +121,7 @@ def test_a_later_attempt_is_told_what_the_last_one_left(repository: Path) -> Non
 
 
 def test_no_attempt_follows_once_done_was_called_whatever_the_agent_does_then(repository: Path) -> None:
-    launch(repository, f"{DONE}; sleep 600", after_done="1s")
+    launch(repository, f"{DONE}; exec sleep 600", after_done="1s")
 
     run = reached(repository, "IN_REVIEW")
 
