@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test demo core dev tools lint types contract unit bench faults powercut soak docs format clean
+.PHONY: help test demo core dev tools lint types contract unit bench faults powercut soak docs screenshots format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -55,6 +55,9 @@ soak: dev tools ## ten minutes of writers, followers, rotation and kills; plans 
 
 docs: dev ## write the console blocks and tables of the docs anew
 	@UPDATE_DOCS=1 $(PYTEST) tests/docs $(ARGS)
+
+screenshots: dev tools ## the pictures of the pages in docs/images, made anew
+	@$(BIN)/python -m tests.browser.screenshots
 
 format: dev ## let ruff rewrite what it can
 	@$(BIN)/ruff check --quiet --fix-only .

@@ -16,7 +16,19 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import appends, commands, conflicts, crowd, fence, following, landings, queueing, reading, spawning
+from benchmarks import (
+    appends,
+    commands,
+    conflicts,
+    crowd,
+    fence,
+    following,
+    landings,
+    queueing,
+    reading,
+    serving,
+    spawning,
+)
 from benchmarks.pairs import Row
 from benchmarks.repositories import git
 from benchmarks.table import HEADER, aligned, cells, markdown, write_into
@@ -42,6 +54,9 @@ ALL: Final[Mapping[str, Benchmark]] = {
     "F1": lambda short: fence.updates(9 if short else 101),
     "P13": lambda short: conflicts.foresight(*((1, 12, 200) if short else (3, 100, 3000))),
     "P12": lambda short: queueing.queueing(*((1, 16, (200,)) if short else (1, 50, (200, 3000)))),
+    "P15": lambda short: serving.listing(*((9, 200) if short else (101, 1000))),
+    "P16": lambda short: serving.streaming(*((50, 200) if short else (200, 1000))),
+    "P17": lambda short: serving.memory(*((200, 20_000) if short else (1000, 1_000_000))),
     "P18": lambda short: crowd.crowd(6 if short else 100),
 }
 """The first number of a group → its benchmarks; P2 comes with P1."""

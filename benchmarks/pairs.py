@@ -33,6 +33,8 @@ class Row:
     note: str = ""
     failure: str = ""
     """What ours did not keep while it was measured, in a word or two: then no speed reaches a goal."""
+    in_bytes: bool = False
+    """The values are bytes of memory, and no seconds."""
 
     @property
     def ratio(self) -> float:

@@ -19,8 +19,8 @@ def cells(row: Row) -> tuple[str, ...]:
     return (
         row.number,
         row.what,
-        _shown(row.yardstick, row.work),
-        _shown(row.ours, row.work),
+        _shown(row, row.yardstick),
+        _shown(row, row.ours),
         _ratio(row),
         _goal(row),
         row.failure.upper() or reached,
@@ -41,10 +41,12 @@ def _goal(row: Row) -> str:
     return " and ".join(ratio + limit + more)
 
 
-def _shown(seconds: Sequence[float], work: int | None) -> str:
-    middle = median(seconds)
-    if work is not None:
-        return f"{work / middle:,.0f}/s"
+def _shown(row: Row, values: Sequence[float]) -> str:
+    middle = median(values)
+    if row.in_bytes:
+        return f"{middle / 1e6:.1f} MB"
+    if row.work is not None:
+        return f"{row.work / middle:,.0f}/s"
     if middle < 0.001:
         return f"{middle * 1_000_000:.1f} µs"
     return f"{middle * 1000:.1f} ms" if middle < 1 else f"{middle:.2f} s"

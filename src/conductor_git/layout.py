@@ -128,8 +128,18 @@ class Layout(NamedTuple):
         queue = self.landing_queue(target)
         return queue.with_name(f"{queue.name}.settle")
 
+    @property
+    def landings(self) -> Path:
+        """One folder for each landing that gates judged or that moved a target."""
+        return self.state_dir / "landings"
+
     def landing(self, landing_id: str) -> Path:
-        return self.state_dir / "landings" / landing_id
+        return self.landings / landing_id
+
+    @property
+    def answered(self) -> Path:
+        """What was answered to requests over HTTP that may come again, for a day."""
+        return self.serve / "answered"
 
     @property
     def integration(self) -> Path:
@@ -165,6 +175,11 @@ class Layout(NamedTuple):
     def foresight(self) -> Path:
         """What `conflicts` found out before, and which collisions it has told."""
         return self.state_dir / "foresight"
+
+    @property
+    def serve(self) -> Path:
+        """What servers of the project keep: their tokens, hashed."""
+        return self.state_dir / "serve"
 
     @property
     def quarantine(self) -> Path:

@@ -19,7 +19,7 @@ _ESCAPES: Final = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]|\x9b[0-?]*[ -/]*[@-~]"
 )
 """Control sequences of a terminal (ECMA-48): CSI, then OSC and its like up to their end, then the short ones."""
-_OVERWRITTEN: Final = re.compile(r"[^\n]*\r(?=[^\n])")
+_OVERWRITTEN: Final = re.compile(r"^[^\n]*\r(?=[^\n])", re.MULTILINE)
 
 
 def open_log(path: Path, flags: int) -> int:

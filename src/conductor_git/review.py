@@ -177,11 +177,11 @@ def parse_comment(text: str, side: Side = Side.NEW) -> LineComment:
             hint="--comment 'src/login.py:42:this never ends'",
             comment=text[:200],
         )
-    return LineComment(_inside(found["path"]), int(found["line"]), found["body"].strip(), side)
+    return LineComment(path_inside(found["path"]), int(found["line"]), found["body"].strip(), side)
 
 
-def _inside(path: str) -> str:
-    """`path` as git names it, relative to the top of the repository."""
+def path_inside(path: str) -> str:
+    """`path` as git names it, relative to the top of the repository (`BadInput`)."""
     parts = [part for part in path.split("/") if part != "."]
     if not all(parts) or ".." in parts or not parts or {"\0", "\n"} & set(path):
         raise BadInput(

@@ -53,12 +53,16 @@ def _commands() -> Iterator[Command]:
         if name in ALIASES:
             continue
         found = root.get_command(None, name)
-        inner = getattr(found, "commands", None)
-        if inner is None:
-            yield _command((name,), found, found.rich_help_panel)
-        else:
-            for word, command in inner.items():
-                yield _command((name, word), command, found.rich_help_panel)
+        yield from _below((name,), found, found.rich_help_panel)
+
+
+def _below(words: tuple[str, ...], found: Any, panel: str) -> Iterator[Command]:
+    """The command `found`, or those of the group; a group that does something by itself is a command too."""
+    inner = getattr(found, "commands", {})
+    if not inner or found.invoke_without_command:
+        yield _command(words, found, panel)
+    for word, command in inner.items():
+        yield from _below((*words, word), command, panel)
 
 
 def _command(words: tuple[str, ...], command: Any, panel: str) -> Command:

@@ -61,7 +61,8 @@ def _is_known(words: str) -> bool:
     first, *rest = words.split()
     if first in _PLANNED:
         return True
-    command = COMMANDS.get((first,)) or next((COMMANDS[key] for key in [(first, *rest[:1])] if key in COMMANDS), None)
+    keys = [(first, *rest[:2]), (first, *rest[:1]), (first,)]
+    command = next((COMMANDS[key] for key in keys if key in COMMANDS), None)
     if command is None:
         return first in ALIASES or (first in TABLE and not rest) or not _looks_typed(words)
     known = {name for option in command.options for name in option.names} | {"--help", "-h"}

@@ -45,6 +45,7 @@ TABLE: Final = {
     "hooks": "hooks",
     "restore": "care",
     "gc": "care",
+    "serve": "serve",
     "demo": "demo",
 }
 """Command → module of this package. A module holds one Typer app; `bus` and `config` are groups of their own."""
@@ -52,7 +53,7 @@ TABLE: Final = {
 _USAGE_ERROR: Final[type[Exception]] = typer.BadParameter.__mro__[1]
 """The class of every complaint about arguments, which Typer does not export under its own name."""
 
-GROUPS: Final = {"bus": "bus", "config": "care", "hooks": "care"}
+GROUPS: Final = {"bus": "bus", "config": "care", "hooks": "care", "serve": "look"}
 """The commands that are groups of their own, and the panel of the help that each stands in."""
 _BUS_COMMANDS: Final = ("post", "read", "follow", "ack", "verify", "copy")
 ALIASES: Final = frozenset({"reject"})

@@ -14,6 +14,7 @@ from conductor_git.foresight.foresee import Met
 from conductor_git.names import TaskId, parse_task_id
 from conductor_git.wording import counted
 from conductor_git.workflow.conflicts import Prospect
+from conductor_git.workflow.documents.prospect import concerning, prospect_document
 from conductor_git.workflow.foretell import foretell
 
 app = typer.Typer()
@@ -32,12 +33,10 @@ def conflicts(
     place = here()
     wanted = None if task is None else place.project.runs.get(parse_task_id(task)).task_id
     found = foretell(place.project)
-    between = [met for met in found.seen.between if wanted in (None, met.first, met.second)]
-    targets = [met for met in found.seen.targets if wanted in (None, met.first)]
-    notes = {task_id: note for task_id, note in found.notes.items() if wanted in (None, task_id)}
     if as_json:
-        _document(found, between, targets, notes)
+        document(**prospect_document(found, wanted))
         return
+    between, targets, notes = concerning(found, wanted)
     for task_id, note in sorted(notes.items()):
         narrate("▲", f"{task_id}: {note}")
     if between or targets:
@@ -46,19 +45,6 @@ def conflicts(
             narrate("○", f"suggested landing order: {', '.join(found.order)}")
     else:
         narrate("✓", _nothing(found, wanted))
-
-
-def _document(found: Prospect, between: list[Met], targets: list[Met], notes: dict[str, str]) -> None:
-    document(
-        collisions=[{"tasks": [met.first, met.second], **_facts(met)} for met in between],
-        targets=[{"task_id": met.first, "target": found.runs[met.first].target, **_facts(met)} for met in targets],
-        order=list(found.order),
-        notes=[{"task_id": task_id, "note": note} for task_id, note in sorted(notes.items())],
-    )
-
-
-def _facts(met: Met) -> dict[str, object]:
-    return {"files": list(met.files), "kinds": list(met.kinds), "uncommitted": met.uncommitted}
 
 
 def _table(found: Prospect, between: list[Met], targets: list[Met], wanted: TaskId | None) -> str:

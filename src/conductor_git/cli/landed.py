@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
-from conductor_git.cli.documents import task_document
 from conductor_git.cli.output import answer, columns, document, narrate, say, took, within
-from conductor_git.errors import ConductorError, PushRejected
-from conductor_git.landing.order import Queue, Waiting, approved_at
+from conductor_git.errors import PushRejected
+from conductor_git.landing.order import Queue, approved_at
 from conductor_git.layout import CONFIG_NAME
 from conductor_git.names import TaskId, short
-from conductor_git.record import format_time
 from conductor_git.run import GateResult, Outcome, Run, utcnow
 from conductor_git.wording import age, counted, several
+from conductor_git.workflow.documents.landing import landed_document, outcome, processed_document, queues_document
 from conductor_git.workflow.landing.cleanup import Fate
 from conductor_git.workflow.landing.wish import Landed, Refused, Result
 from conductor_git.workflow.queue import Processed
@@ -39,35 +38,14 @@ def config(run: Run) -> None:
 
 def tell_one(done: Landed, dry_run: bool, as_json: bool) -> None:
     """The answer of `merge TASK`."""
-    require_pushed(done.run, done.push_error, done.run.merge_commit)
+    facts = landed_document(done, dry_run=dry_run)
     if as_json:
-        document(**_facts(done, dry_run), task=task_document(done.run))
+        document(**facts)
     elif dry_run:
         say(_would_land(done))
     else:
         answer(done.run.merge_commit or "")
         _narrate(done)
-
-
-def require_pushed(run: Run, error: str, commit: str | None) -> None:
-    """`PushRejected` where the target moved here, and the remote would not take it."""
-    if error:
-        raise PushRejected(
-            f"{run.task_id} is on {run.target}, and the push was refused: {error}",
-            hint=f"git fetch && git push  # from {run.target}",
-            task_id=run.task_id,
-            outcome=str(Outcome.PUSH_REJECTED),
-            merge_commit=commit,
-        )
-
-
-def _facts(done: Landed, dry_run: bool) -> dict[str, Any]:
-    return {
-        "outcome": str(done.outcome),
-        "dry_run": dry_run,
-        "files": list(done.paths),
-        "cleanup": None if done.fate is None else _fate_document(done.fate),
-    }
 
 
 def _would_land(done: Landed) -> str:
@@ -81,15 +59,6 @@ def _narrate(done: Landed) -> None:
     narrate("✓", f"{run.task_id} {before} on {run.target} as {short(run.merge_commit)}")
     if done.fate is not None:
         _tell_fate(run, done.fate)
-
-
-def _fate_document(fate: Fate) -> dict[str, bool | str | None]:
-    return {
-        "worktree_removed": fate.worktree_removed,
-        "branch_deleted": fate.branch_deleted,
-        "salvage": (fate.salvage.ref if fate.salvage else "") or fate.kept_commits or None,
-        "kept_because": fate.kept_because or None,
-    }
 
 
 def _tell_fate(run: Run, fate: Fate) -> None:
@@ -125,18 +94,14 @@ def tell_all(processed: Processed, dry_run: bool, as_json: bool) -> int:
     refused = [result.error for result in processed.results if isinstance(result, Refused)]
     pushed = [result for result in processed.results if isinstance(result, Landed) and result.push_error]
     if as_json:
-        document(
-            dry_run=dry_run,
-            landings=[_result_document(result, dry_run) for result in processed.results],
-            waiting=[_waiting_document(one) for one in processed.waiting],
-        )
+        document(**processed_document(processed, dry_run=dry_run))
     else:
         for one in processed.waiting:
             narrate("○", f"{one.run.task_id} waits for {', '.join(one.needs)}")
         if not processed.results:
             narrate("○", "nothing is approved and ready to land")
         for result in processed.results:
-            answer(f"{result.run.task_id} {_outcome(result)}")
+            answer(f"{result.run.task_id} {outcome(result)}")
         for landed in pushed[:1]:
             narrate("▲", f"{landed.run.target} has moved here, and the push was refused: {landed.push_error}")
     if refused:
@@ -144,41 +109,10 @@ def tell_all(processed: Processed, dry_run: bool, as_json: bool) -> int:
     return PushRejected.exit_code if pushed else 0
 
 
-def _outcome(result: Result) -> str:
-    if isinstance(result, Refused):
-        return str(result.error.facts.get("outcome") or result.error.code)
-    return str(Outcome.PUSH_REJECTED if result.push_error else result.outcome)
-
-
-def _result_document(result: Result, dry_run: bool) -> dict[str, Any]:
-    run = result.run
-    facts: dict[str, Any] = {
-        "task_id": run.task_id,
-        "outcome": _outcome(result),
-        "state": str(run.state),
-        "branch": run.branch,
-        "head_commit": run.head_commit,
-        "base_commit": run.base_commit,
-        "target": run.target,
-        "merge_commit": run.merge_commit,
-    }
-    if isinstance(result, Refused):
-        return facts | {"error": _error(result.error)}
-    return facts | {key: value for key, value in _facts(result, dry_run).items() if key not in ("outcome", "dry_run")}
-
-
-def _error(error: ConductorError) -> dict[str, Any]:
-    return error.document()
-
-
-def _waiting_document(one: Waiting) -> dict[str, Any]:
-    return {"task_id": one.run.task_id, "target": one.run.target, "needs": list(one.needs)}
-
-
 def tell_queues(queues: Mapping[str, Queue], as_json: bool) -> None:
     """What lands next on each target, in that order, and what waits."""
     if as_json:
-        document(queues=[_queue_document(target, queue) for target, queue in queues.items()])
+        document(**queues_document(queues))
         return
     shown = {target: queue for target, queue in queues.items() if queue.ready or queue.waiting}
     if not shown:
@@ -199,20 +133,3 @@ def _row(target: str, place: str, run: Run, needs: str) -> tuple[str, ...]:
     since = f"{age((utcnow() - approved_at(run)).total_seconds())} ago"
     last = str(run.landing.outcome) if run.landing and run.landing.outcome else ""
     return (target, place, run.task_id, str(run.priority) if run.priority else "", since, needs, last)
-
-
-def _queue_document(target: str, queue: Queue) -> dict[str, Any]:
-    def entry(run: Run) -> dict[str, Any]:
-        return {
-            "task_id": run.task_id,
-            "priority": run.priority,
-            "approved_at": format_time(approved_at(run)),
-            "approved_commit": run.approved_commit,
-            "last_outcome": str(run.landing.outcome) if run.landing and run.landing.outcome else None,
-        }
-
-    return {
-        "target": target,
-        "ready": [entry(run) | {"place": number} for number, run in enumerate(queue.ready, 1)],
-        "waiting": [entry(one.run) | {"needs": list(one.needs)} for one in queue.waiting],
-    }

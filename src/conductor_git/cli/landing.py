@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from conductor_git.cli import landed
-from conductor_git.cli.documents import task_document
 from conductor_git.cli.here import here
 from conductor_git.cli.options import Json, Task, Why, panel
 from conductor_git.cli.output import answer, document, narrate, say
@@ -103,6 +102,7 @@ def undo(
     as_json: Json = False,
 ) -> None:
     """Take a landing back by a new commit on its target; `retry` then goes on with the change."""
+    from conductor_git.workflow.documents.landing import undone_document
     from conductor_git.workflow.undo import undo as take_back
 
     place = here()
@@ -112,10 +112,9 @@ def undo(
         place.project, place.task(task), by=place.actor, at=utcnow, why=message or "", wish=wish, listener=listener
     )
     run = undone.run
-    landed.require_pushed(run, undone.push_error, undone.commit)
+    facts = undone_document(undone, dry_run=dry_run)
     if as_json:
-        facts = task_document(run)
-        document(task=facts, undo_commit=undone.commit, dry_run=dry_run, files=list(undone.paths))
+        document(**facts)
     elif dry_run:
         say(f"{run.task_id} would be taken off {run.target} with {counted(len(undone.paths), 'changed file')}")
     else:

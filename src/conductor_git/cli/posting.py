@@ -12,12 +12,14 @@ from conductor_git.bus.current import CurrentBus
 from conductor_git.cli.output import document, narrate, say
 from conductor_git.context import WorkerContext
 from conductor_git.environment import inherited, variable
-from conductor_git.errors import BadInput, NoContext, NotARepository, TooLarge, UnknownCursor
+from conductor_git.errors import BadInput, NoContext, NotARepository, TooLarge
 from conductor_git.gitdir import common_dir_of
 from conductor_git.identity import find_context
 from conductor_git.layout import Layout
-from conductor_git.message import COORDINATOR_TYPES, MAX_BODY, Message, Parent, check_message
+from conductor_git.message import MAX_BODY, Message, Parent, check_message
 from conductor_git.names import RunId, TaskId, parse_task_id
+from conductor_git.workflow.say import require_sayable, said_document
+from conductor_git.workflow.say import say as put
 
 if TYPE_CHECKING:
     from conductor_git.bus.base import Bus
@@ -64,10 +66,7 @@ def post(  # noqa: PLR0913 - one parameter an option
     as_json: bool = False,
 ) -> None:
     """Post one message and print its id, once it is on disk."""
-    if kind in COORDINATOR_TYPES:
-        raise BadInput(
-            f"messages of type {kind} are written by conductor-git itself", hint="conductor-git bus post --type FACT"
-        )
+    require_sayable(kind)
     log, context = open_bus(bus)
     message = Message(
         type=kind,
@@ -81,14 +80,13 @@ def post(  # noqa: PLR0913 - one parameter an option
     )
     if attach is not None:
         message = _with_file(message, Path(attach), log)
-    unknown = [parent.msg_id for parent in message.parents if not _is_there(log, parent)]
-    msg_id = log.append(message)
-    for parent in unknown:
+    said = put(log, message)
+    for parent in said.unknown_parents:
         narrate("▲", f"{parent} is not on this bus; the message was posted all the same")
     if as_json:
-        document(msg_id=msg_id, attachment_path=message.attachment_path, unknown_parents=unknown)
+        document(**said_document(message, said))
     else:
-        say(msg_id)
+        say(said.msg_id)
 
 
 def _body(body: str | None) -> str:
@@ -126,14 +124,6 @@ def _with_file(message: Message, path: Path, log: Bus) -> Message:
     attached = attach(path, address.parse_address(log.url).path.parent)
     extra = {**message.extra, "attachment": attached.facts}
     return message._replace(attachment_path=attached.attachment_path, extra=extra)
-
-
-def _is_there(log: Bus, parent: Parent) -> bool:
-    try:
-        log.get(parent.msg_id)
-    except UnknownCursor:
-        return False
-    return True
 
 
 def _task(named: str | None, context: WorkerContext | None) -> TaskId | None:

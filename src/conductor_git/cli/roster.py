@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,7 @@ from conductor_git.cli.options import Json, panel
 from conductor_git.cli.output import columns, document, narrate, printable, within
 from conductor_git.environment import inherited
 from conductor_git.wording import counted
+from conductor_git.workflow.documents.agent import agent_document, set_keys
 
 if TYPE_CHECKING:
     from conductor_git.workflow.agents import Known
@@ -34,7 +35,7 @@ def agents(
 
     found = known_agents(onlooker().project, inherited(), check=check)
     if as_json:
-        document(agents=[_document(agent) for agent in found])
+        document(agents=[agent_document(agent) for agent in found])
         return
     print(within(printable(columns(_HEADER, [_row(agent) for agent in found])), sys.stdout))
     usable = sum(agent.is_usable is not False for agent in found)
@@ -48,13 +49,7 @@ def _row(agent: Known) -> tuple[str, ...]:
     finding = agent.finding
     stands = {None: "installed", True: "yes"}.get(agent.is_usable, finding.problem)
     name = f"{finding.name} (default)" if agent.is_default else finding.name
-    return (name, finding.version or "", stands, ", ".join(_set_keys(agent)), _called(agent))
-
-
-def _set_keys(agent: Known) -> list[str]:
-    """The names of the variables that hold a key for it; their values are told nowhere."""
-    variables = inherited()
-    return [key for key in agent.finding.keys if variables.get(key)]
+    return (name, finding.version or "", stands, ", ".join(set_keys(agent)), _called(agent))
 
 
 def _called(agent: Known) -> str:
@@ -64,23 +59,3 @@ def _called(agent: Known) -> str:
     variables = [f"{name}={shlex.quote(value)}" for name, value in agent.launch.environment.items()]
     stdin = ["<", shlex.quote(str(agent.launch.stdin))] if agent.launch.stdin else []
     return " ".join([*variables, shlex.join(agent.launch.command), *stdin])
-
-
-def _document(agent: Known) -> dict[str, Any]:
-    finding, launch = agent.finding, agent.launch
-    return {
-        "name": finding.name,
-        "default": agent.is_default,
-        "configured": agent.is_configured,
-        "path": finding.path,
-        "version": finding.version,
-        "usable": agent.is_usable,
-        "problem": finding.problem or None,
-        "edits": None if agent.adapter is None else agent.adapter.edits,
-        "command": None if launch is None else list(launch.command),
-        "stdin": None if launch is None or launch.stdin is None else str(launch.stdin),
-        "environment": {} if launch is None else dict(launch.environment),
-        "keys": list(finding.keys),
-        "keys_set": _set_keys(agent),
-        "needs_key": agent.adapter is not None and agent.adapter.needs_key,
-    }

@@ -22,7 +22,9 @@ def check(as_json: Json = False) -> None:
 
     settings = resolved(onlooker().project).settings
     if as_json:
-        document(settings=[{"key": item.key, "value": item.value, "origin": item.origin} for item in settings])
+        from conductor_git.workflow.documents.setting import settings_document
+
+        document(**settings_document(settings))
         return
     rows = [
         (item.key, item.value if isinstance(item.value, str) else json.dumps(item.value), item.origin)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
-from conductor_git.cli.documents import review_document, row_document, task_document
 from conductor_git.cli.here import onlooker
 from conductor_git.cli.output import STATE_COLOURS, coloured, columns, document, printable, took
 from conductor_git.cli.wrapping import cells, wrapped
 from conductor_git.names import short
 from conductor_git.review import Review, Verdict, is_outdated
-from conductor_git.run import GateResult, Run, Step, next_command, utcnow
+from conductor_git.run import GateResult, Run, Step, utcnow
 from conductor_git.wording import several
-from conductor_git.workflow.explaining.commands import only_looks
+from conductor_git.workflow.documents.show import show_document
 from conductor_git.workflow.show import Shown
 from conductor_git.workflow.show import show as look_at
 
@@ -30,35 +29,10 @@ def show(*, task: str, as_json: bool = False) -> None:
     place = onlooker()
     shown = look_at(place.project, place.task(task), now=utcnow())
     if as_json:
-        document(**_document(shown))
+        document(**show_document(shown))
         return
     parts = (_facts(shown), _why(shown), _timeline(shown), _reviews(shown), _gates(shown))
     print("\n\n".join("\n".join(part) for part in map(list, parts) if part))
-
-
-def _document(shown: Shown) -> dict[str, Any]:
-    run, facts, why = shown.row.run, shown.facts, shown.explanation
-    return {
-        "task": task_document(run) | row_document(shown.row),
-        "reviews": [review_document(review, run.head_commit) for review in facts.reviews],
-        "waits_for": why.waits_for,
-        "next_command": _first_move(shown),
-        "explanation": {"waits_for": why.waits_for, "because": list(why.because), "moves": list(why.moves)},
-        "queue": None if facts.position is None else {"position": facts.position, "ahead": list(facts.ahead_in_queue)},
-        "collisions": {
-            "tasks": [{"task_id": met.other, "files": list(met.files)} for met in facts.collides],
-            "target": list(facts.target_files),
-        },
-        "children": [{"task_id": child.task_id, "state": str(child.state)} for child in shown.children],
-        "worktree_exists": facts.tree.is_there,
-        "evidence": shown.evidence,
-    }
-
-
-def _first_move(shown: Shown) -> str:
-    """The first command that moves the task on; where nothing does, one that looks."""
-    moves = shown.explanation.moves
-    return next((move for move in moves if not only_looks(move)), next(iter(moves), next_command(shown.row.run)))
 
 
 def _facts(shown: Shown) -> Iterator[str]:

@@ -34,16 +34,9 @@ def diff(
     found = compare(place.project, task_id, form, colour=colour, to_comment=wanted)
     said = remarks(place.project, task_id, found.head) if wanted or as_json else ()
     if as_json:
-        from conductor_git.cli.documents import remark_document
+        from conductor_git.workflow.documents.diff import diff_document
 
-        document(
-            task_id=task_id,
-            base_commit=found.base,
-            head_commit=found.head,
-            files=list(found.files),
-            diff=found.text,
-            comments=[remark_document(remark) for remark in said],
-        )
+        document(**diff_document(task_id, found, said))
         return
     text = found.text
     if said:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from conductor_git.cli.documents import row_document
+from conductor_git.cli.documents import row_document, unreadable_document
 from conductor_git.cli.here import Here, onlooker
 from conductor_git.cli.output import STATE_COLOURS, coloured, columns, document, narrate, printable, within
 from conductor_git.errors import BadRecord
@@ -43,8 +43,7 @@ def status(
 
 def _document(place: Here, states: Sequence[State], everything: bool) -> None:
     rows, bad = look(place.project, now=utcnow(), states=states, everything=everything)
-    unreadable = [{"task_id": str(error.facts["task_id"]), "error": error.document()} for error in bad]
-    document(tasks=[*map(row_document, rows), *unreadable])
+    document(tasks=[*map(row_document, rows), *map(unreadable_document, bad)])
     sys.stdout.flush()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from conductor_git import durable, strictyaml
 from conductor_git.errors import BadRecord, NotFound, TaskExists, TooLarge, UnsafePath
@@ -22,6 +22,9 @@ MAX_BYTES: Final = 64 * 1024
 class FileRuns:
     layout: Layout
     lock_seconds: float = 10
+
+    is_quick: ClassVar[bool] = False
+    """Whether reading a record costs about as much as a look at its file."""
 
     def create(self, run: Run) -> Run:
         path = self.layout.run_info(run.task_id)

@@ -96,14 +96,14 @@ def attach(project: Project, task_id: TaskId, *, raw: bool = False, stderr: bool
     current: RunId | None = None
     waiting: Supervision | None = None
     for run in _looks(record, project.layout.run_info(task_id)):
-        follows = _following(run, current)
+        follows = next_attempt(run, current)
         if follows is not None:
             number, attempt = follows
             yield Began(number, attempt, run)
             yield from _told(project, record, number, attempt, _Form(raw or stderr, stderr))
             yield Over(number, _as_of(record.now(), attempt), record.now())
             current = attempt.run_id
-        elif not _goes_on(run):
+        elif not goes_on(run):
             yield Left(run)
             return
         elif run.supervision != waiting:
@@ -139,7 +139,7 @@ def _require_agent(run: Run) -> None:
     )
 
 
-def _following(run: Run, current: RunId | None) -> tuple[int, Attempt] | None:
+def next_attempt(run: Run, current: RunId | None) -> tuple[int, Attempt] | None:
     """The attempt after `current`, with its number; the last one where there is none yet."""
     known = [attempt.run_id for attempt in run.attempts]
     if not known:
@@ -152,7 +152,7 @@ def _as_of(run: Run, attempt: Attempt) -> Attempt:
     return next((now for now in run.attempts if now.run_id == attempt.run_id), attempt)
 
 
-def _goes_on(run: Run) -> bool:
+def goes_on(run: Run) -> bool:
     """Whether another attempt may come, or the end of the task."""
     supervision = run.supervision
     is_supervised = supervision is not None and is_alive(supervision.process)

@@ -81,6 +81,11 @@ class Masking:
         self._secrets = secrets()
         self._held = bytearray()
 
+    @property
+    def held(self) -> int:
+        """How many bytes wait for the rest of their line."""
+        return len(self._held)
+
     def feed(self, data: bytes) -> bytes:
         """What can be shown now."""
         self._held += data

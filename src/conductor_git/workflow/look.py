@@ -12,6 +12,7 @@ from conductor_git.errors import BadRecord
 from conductor_git.names import TaskId
 from conductor_git.project import Project
 from conductor_git.run import Run, State
+from conductor_git.workflow.looking import spans as between
 from conductor_git.workflow.looking.glimpse import Foreseen, glimpse
 from conductor_git.workflow.looking.health import Health, health, is_supervised
 from conductor_git.workflow.looking.sift import LIVE, sift
@@ -74,9 +75,9 @@ def rows(project: Project, runs: Sequence[Run], now: datetime, *, among: Sequenc
         for run in live
         if run.branch_ref in tips and run.target_ref in tips
     }
-    apart = history.apart(project.git, pairs.values())
+    apart = between.apart(project.git, pairs.values())
     spans = {run.task_id: (run.base_commit, tips[run.branch_ref]) for run in live if run.branch_ref in tips}
-    counts = history.changed_counts(project.git, spans.values())
+    counts = between.changed_counts(project.git, spans.values())
     foreseen = glimpse(project, among, tips) if _can_meet(live, among, apart.values()) else {}
     places = _places(project, among)
     for run in runs:

@@ -49,6 +49,7 @@ def approve(
     at: datetime,
     commit: str | None = None,
     body: str = "",
+    comments: Sequence[LineComment] = (),
 ) -> Run:
     """Approve the commit in review. With enough distinct approvals of it: IN_REVIEW → APPROVED.
 
@@ -56,7 +57,7 @@ def approve(
     new commit starts from none. A worker cannot approve its own task. The verdict of a reviewer's task completes that
     task too, in the same operation.
     """
-    return _give(project, task_id, by, at, _said(Verdict.APPROVE, body, (), commit))
+    return _give(project, task_id, by, at, _said(Verdict.APPROVE, body, comments, commit))
 
 
 def request_changes(
@@ -65,14 +66,16 @@ def request_changes(
     *,
     by: Actor,
     at: datetime,
+    commit: str | None = None,
     body: str = "",
     comments: Sequence[LineComment] = (),
 ) -> Run:
     """Send the task back to WORKING with what is to change; the same worktree and branch go on.
 
-    A comment on a file or line that the commit does not have is refused (`NotFound`), and nothing of the review kept.
+    A comment on a file or line that the commit does not have is refused (`NotFound`), and nothing of the review kept;
+    so is a review of a `commit` that is not the one in review (`Superseded`).
     """
-    return _give(project, task_id, by, at, _said(Verdict.REQUEST_CHANGES, body, comments, None))
+    return _give(project, task_id, by, at, _said(Verdict.REQUEST_CHANGES, body, comments, commit))
 
 
 def _said(verdict: Verdict, body: str, comments: Sequence[LineComment], commit: str | None) -> _Said:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from typing import Final
 
 from conductor_git.errors import BadRecord, ConductorError, NotFound
@@ -32,6 +34,19 @@ def live(project: Project) -> tuple[Run, ...]:
     return tuple(found for found in sift(project, LIVE) if isinstance(found, Run))
 
 
+def tally(project: Project) -> Counter[str]:
+    """How many tasks are in each state, without reading any record as YAML; `unreadable` are those that say none."""
+    if project.runs.is_quick:
+        scanned = project.runs.scan()
+        return Counter("unreadable" if isinstance(one, BadRecord) else str(one.state) for one in scanned)
+    found: Counter[str] = Counter()
+    for task_id in project.runs.task_ids():
+        with suppress(NotFound):  # removed since the listing
+            said = _said(project, task_id, "state")
+            found[said if said in _KNOWN else "unreadable"] += 1
+    return found
+
+
 def reviewers_of(project: Project, task_id: TaskId) -> tuple[Run, ...]:
     """The live tasks that are to review `task_id`."""
     found = _read(project, lambda other: _said(project, other, "review_of") == task_id)
@@ -40,6 +55,9 @@ def reviewers_of(project: Project, task_id: TaskId) -> tuple[Run, ...]:
 
 
 def _read(project: Project, is_worth_it: Callable[[TaskId], bool]) -> Iterator[Run | BadRecord]:
+    if project.runs.is_quick:
+        yield from project.runs.scan()
+        return
     for task_id in project.runs.task_ids():
         try:
             if is_worth_it(task_id):

@@ -1,0 +1,1 @@
+"""Who may do what: tokens, roles, sessions of a browser, and what a request has to look like."""

@@ -1,0 +1,116 @@
+"""What a request has to show before anything is done for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Final
+
+from fastapi import Depends, Request
+
+from conductor_git.errors import Forbidden, RepositoryGone, Unauthorized
+from conductor_git.server.access.hosts import Hosts
+from conductor_git.server.access.role import Role, Who
+from conductor_git.server.access.sessions import Session, Sessions
+from conductor_git.server.access.tokens import Tokens
+
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+"""The methods that change nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Knows the tokens, the sessions of browsers and the names of the server; made once for a server."""
+
+    tokens: Tokens
+    sessions: Sessions
+    hosts: Hosts = field(default_factory=Hosts)
+
+    def who(self, request: Request) -> Who:
+        """Whoever asks, as `known` has them; a viewer changes nothing, and a worker nothing of another task
+        (`Forbidden`)."""
+        found = self.known(request)
+        _require_within(found, request)
+        return found
+
+    def known(self, request: Request) -> Who:
+        """Whoever asks, by `Authorization: Bearer` or by the cookie; `Unauthorized` where neither is good.
+
+        With the cookie, a change has to show the session's CSRF token too (`Forbidden`).
+        """
+        if not self.tokens.layout.common_dir.is_dir():
+            raise RepositoryGone("the repository that this server is for is not there any more", hint="git status")
+        shown = request.headers.get("authorization")
+        found = self._by_cookie(request) if shown is None else self._by_header(shown)
+        request.state.by = f"{found.name}/{found.token_id}"
+        return found
+
+    def session(self, request: Request) -> Session | None:
+        """The browser's session, if this request comes from one."""
+        value = request.cookies.get(cookie_name(request))
+        return None if value is None else self.sessions.find(value)
+
+    def _by_header(self, shown: str) -> Who:
+        scheme, _, token = shown.partition(" ")
+        found = self.tokens.who(token.strip()) if scheme.lower() == "bearer" else None
+        if found is None:
+            raise Unauthorized(
+                "the server knows no such token, or it was revoked", hint="conductor-git serve token list"
+            )
+        return found
+
+    def _by_cookie(self, request: Request) -> Who:
+        session = self.session(request)
+        found = None if session is None else self.tokens.by_id(session.token_id)
+        if session is None or found is None:
+            raise Unauthorized(
+                "nobody is let in without a token: send Authorization: Bearer TOKEN, or open the link that serve told",
+                hint="conductor-git serve token add NAME",
+            )
+        if request.method not in SAFE and not session.is_shown_by(getattr(request.state, "csrf", "")):
+            raise Forbidden("the form did not show the CSRF token of this session", hint="load the page again")
+        return found
+
+
+def cookie_name(request: Request) -> str:
+    """The session's cookie. Cookies do not tell ports apart, and servers of two projects differ by nothing else."""
+    return f"conductor_{request.url.port or 'session'}"
+
+
+def who(request: Request) -> Who:
+    """Whoever asks; for `Depends`, in routes that anybody with a token may use."""
+    found = request.app.state.serving.gate.who(request)
+    assert isinstance(found, Who)
+    return found
+
+
+def csrf(request: Request) -> str:
+    """What forms of this browser have to send as `csrf`, and scripts as `X-CSRF-Token`; "" without a session."""
+    session = request.app.state.serving.gate.session(request)
+    return session.csrf if isinstance(session, Session) else ""
+
+
+def at_least(*roles: Role) -> Callable[[Who], Who]:
+    """For `Depends`: whoever asks, if they have one of `roles` (`Forbidden` otherwise). `ADMIN` always may."""
+
+    def allowed(asking: Annotated[Who, Depends(who)]) -> Who:
+        if asking.role is not Role.ADMIN and asking.role not in roles:
+            raise Forbidden(
+                f"a token of role {asking.role} may not do this",
+                hint=f"conductor-git serve token add NAME --role {next(iter(roles), Role.ADMIN)}",
+                role=str(asking.role),
+                needs=[*map(str, roles), str(Role.ADMIN)],
+            )
+        return asking
+
+    return allowed
+
+
+def _require_within(asking: Who, request: Request) -> None:
+    if request.method in SAFE:
+        return
+    if asking.role is Role.VIEWER:
+        raise Forbidden("a viewer changes nothing", hint="conductor-git serve token add NAME --role reviewer")
+    task_id = request.path_params.get("task_id")
+    if asking.role is Role.WORKER and task_id not in (None, asking.task_id):
+        raise Forbidden(f"this token acts for {asking.task_id} only", hint=f"use {asking.task_id}", task_id=task_id)
