@@ -12,8 +12,9 @@ from conductor_git.cli.here import Here, onlooker
 from conductor_git.cli.output import STATE_COLOURS, coloured, columns, document, narrate, printable, within
 from conductor_git.errors import BadRecord
 from conductor_git.names import TaskId
-from conductor_git.run import Doing, Event, Outcome, Run, State, utcnow
+from conductor_git.run import State, utcnow
 from conductor_git.wording import age
+from conductor_git.workflow.documents.note import note
 from conductor_git.workflow.look import Row
 from conductor_git.workflow.look import status as look
 from conductor_git.workflow.looking.tree import tree
@@ -84,7 +85,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     title = "" if run.title == run.task_id else _one_line(run.title)[:_TITLE]
     agent = _one_line(run.agent or "")
     standing = (run.task_id, run.state, row.health or "", agent, age(row.age_seconds))
-    return (*standing, apart, files, _collides(row), _note(row), title)
+    return (*standing, apart, files, _collides(row), note(row), title)
 
 
 def _one_line(text: str) -> str:
@@ -98,53 +99,6 @@ def _collides(row: Row) -> str:
     names = [*([_TARGET] if row.foreseen.target_files else []), *(str(one.other) for one in row.foreseen.others)]
     more = f" +{len(names) - _NAMED}" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more
-
-
-def _note(row: Row) -> str:
-    """The one thing about a task that its state does not say."""
-    run = row.run
-    if run.review_of is not None:
-        return f"reviews {run.review_of}"
-    match run.state:
-        case State.ASSIGNED | State.WORKING:
-            return _supervised(row) or _sent_back(run)
-        case State.APPROVED:
-            return _queued(row)
-        case State.CANCELLED if run.undo is not None:
-            return "undone"
-        case _:
-            return ""
-
-
-def _supervised(row: Row) -> str:
-    """What its agent waits for, or that nobody is left to see to it."""
-    supervision = row.run.supervision
-    if supervision is None:
-        return ""
-    if not row.supervised:
-        return "supervisor gone"
-    at = f" {supervision.until:%H:%M}Z" if supervision.until is not None else ""
-    words = {
-        Doing.SLOT: "waits for a place",
-        Doing.BACKOFF: f"next attempt{at}",
-        Doing.LIMIT: f"not served until{at}" if at else "not served",
-    }
-    return words.get(supervision.doing, "")
-
-
-def _sent_back(run: Run) -> str:
-    last = run.history[-1].event
-    if last is Event.BOUNCE and run.landing is not None:
-        return str(run.landing.outcome)
-    return "changes requested" if last is Event.REQUEST_CHANGES else ""
-
-
-def _queued(row: Row) -> str:
-    if row.run.landing is not None and row.run.landing.outcome is Outcome.BLOCKED:
-        return str(Outcome.BLOCKED)
-    if row.unmet:
-        return f"needs {row.unmet[0]}" + (f" +{len(row.unmet) - 1}" if len(row.unmet) > 1 else "")
-    return "" if row.position is None else f"{row.position}. in the queue"
 
 
 def _painted(table: str, states: list[str]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -83,7 +82,5 @@ def create_app(serving: Serving, log: Callable[[str], None] = _quiet) -> FastAPI
 
 
 def _include(app: FastAPI, name: str, *, needs_token: bool = False) -> None:
-    full = f"conductor_git.server.{name}"
-    if find_spec(full) is None:
-        return
-    app.include_router(import_module(full).router, dependencies=[Depends(who)] if needs_token else [])
+    router = import_module(f"conductor_git.server.{name}").router
+    app.include_router(router, dependencies=[Depends(who)] if needs_token else [])

@@ -10,11 +10,12 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Request, Response
 
 from conductor_git.names import parse_task_id
-from conductor_git.run import Doing, Event, Outcome, Run, State
+from conductor_git.run import Run, State
 from conductor_git.server.pages.recent import recent
 from conductor_git.server.pages.rendering import page, word
 from conductor_git.server.pages.session import Looking
 from conductor_git.server.serving import Serving, serving
+from conductor_git.workflow.documents.note import note
 from conductor_git.workflow.look import Row, rows, status
 from conductor_git.workflow.looking.sift import live
 
@@ -96,43 +97,3 @@ def _column_of(state: State) -> str:
 def _rank(row: Row) -> tuple[float, str]:
     """In a queue by place; otherwise what happened last stands first."""
     return (float(row.position), "") if row.position else (row.age_seconds + 1e6, row.run.task_id)
-
-
-def note(row: Row) -> str:
-    run = row.run
-    if run.review_of is not None:
-        return f"reviews {run.review_of}"
-    match run.state:
-        case State.ASSIGNED | State.WORKING:
-            return _supervised(row) or _sent_back(row)
-        case State.APPROVED:
-            return _queued(row)
-        case State.CANCELLED if run.undo is not None:
-            return "landing undone"
-        case _:
-            return ""
-
-
-def _supervised(row: Row) -> str:
-    supervision = row.run.supervision
-    if supervision is None:
-        return ""
-    if not row.supervised:
-        return "supervisor gone"
-    words = {Doing.SLOT: "waits for a place", Doing.BACKOFF: "next attempt soon", Doing.LIMIT: "not served for now"}
-    return words.get(supervision.doing, "")
-
-
-def _sent_back(row: Row) -> str:
-    last = row.run.history[-1].event
-    if last is Event.BOUNCE and row.run.landing is not None:
-        return str(row.run.landing.outcome).replace("_", " ").lower()
-    return "changes requested" if last is Event.REQUEST_CHANGES else ""
-
-
-def _queued(row: Row) -> str:
-    if row.run.landing is not None and row.run.landing.outcome is Outcome.BLOCKED:
-        return "blocked"
-    if row.unmet:
-        return f"needs {row.unmet[0]}"
-    return "" if row.position is None else f"{row.position}. in the queue"

@@ -10,6 +10,7 @@ from conductor_git.names import TaskId
 from conductor_git.project import Project
 from conductor_git.server.access.role import Who
 from conductor_git.server.pages.forms import Form
+from conductor_git.workflow.say import say as post
 
 KINDS: Final = ("USER", "QUESTION", "DECISION", "FACT", "INFO", "ISSUE")
 """What people say to workers; the first is what is said where nothing is chosen."""
@@ -24,13 +25,12 @@ def say(project: Project, visitor: Who, form: Form, task_id: TaskId | None) -> s
         raise BadInput(f"{kind[:40]!r} is not for people to post", hint=", ".join(KINDS))
     if parent:
         project.bus.get(parent)
-    return project.bus.append(
-        Message(
-            type=kind,
-            body=body,
-            project_id=project.project_id,
-            task_id=task_id,
-            parents=(Parent(parent, "answers"),) if parent else (),
-            meta={"by": visitor.name},
-        )
+    message = Message(
+        type=kind,
+        body=body,
+        project_id=project.project_id,
+        task_id=task_id,
+        parents=(Parent(parent, "answers"),) if parent else (),
+        meta={"by": visitor.name},
     )
+    return post(project.bus, message).msg_id

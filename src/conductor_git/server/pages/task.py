@@ -15,13 +15,13 @@ from conductor_git.masking import mask
 from conductor_git.names import TaskId, parse_task_id, readable
 from conductor_git.project import Project
 from conductor_git.run import Run, State, how_it_ended
-from conductor_git.server.pages.board import note
 from conductor_git.server.pages.rendering import page
 from conductor_git.server.pages.session import Looking
 from conductor_git.server.pages.talk import Word, conversations
 from conductor_git.server.pages.timeline import timeline
 from conductor_git.server.serving import Serving, serving
 from conductor_git.workflow.diff import Form, diff
+from conductor_git.workflow.documents.note import note
 from conductor_git.workflow.following import Masking, opened, secrets, tail_start
 from conductor_git.workflow.log import attempt_log
 from conductor_git.workflow.show import Shown, show

@@ -13,10 +13,18 @@ export function follow(log, task) {
     while (log.childNodes.length > 5000) log.firstChild.remove();
     if (stay) log.scrollTop = log.scrollHeight;
   };
+  const clear = () => { log.textContent = ""; };
+  const note = (text) => { log.append(`\n— ${text} —\n`); };
   const open = () => {
     if (source) return;
-    source = new EventSource(`/api/v1/tasks/${task}/log`);
+    source = new EventSource(`/api/v1/tasks/${task}/log?tail=65536`);
     source.addEventListener("log", add);
+    source.addEventListener("reset", clear);
+    source.addEventListener("gap", (event) => note(`${JSON.parse(event.data).bytes} bytes left out`));
+    source.addEventListener("attempt", (event) => {
+      const { number, agent } = JSON.parse(event.data);
+      if (begun) note(`attempt ${number}, by ${agent}`);
+    });
     source.addEventListener("end", close);
   };
   const close = () => { source?.close(); source = null; };
