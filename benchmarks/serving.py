@@ -27,6 +27,7 @@ from conductor_git.project import Project
 _TOP: Final = Path(__file__).parents[1]
 _FILES: Final = 200
 _APART: Final = 0.01
+_SETTLED: Final = 2.5
 _P99: Final = 98
 _LIMIT: Final = 0.25
 _READ: Final = 1000
@@ -34,9 +35,10 @@ _PAGES: Final = (("GET /tasks, what has not ended", ""), ("GET /tasks, a page of
 
 
 def listing(pairs: int, count: int) -> Iterator[Row]:
-    """P15: warm, so nothing changed since the last request."""
+    """P15: warm, so nothing changed since the last request, nor in the two seconds before that one."""
     with scene(_FILES) as here:
         fill(here, count)
+        time.sleep(_SETTLED)
         with serve(here.repository) as server, server.client() as ours:
             for what, query in _PAGES:
                 path = f"/api/v1/tasks{query}"

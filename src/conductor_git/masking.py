@@ -21,6 +21,7 @@ _FORMATS: Final = (
     r"github_pat_[A-Za-z0-9_]{16,}",
     r"A[KS]IA[A-Z0-9]{16}(?![A-Za-z0-9])",
     r"AIza[A-Za-z0-9_-]{30,}",
+    r"cgt_[0-9a-f]{8}_[A-Za-z0-9_-]{43}",  # our own, of `serve`
 )
 _KNOWN: Final = re.compile(
     rf"(?<![A-Za-z0-9])(?:{'|'.join(_FORMATS)})|(?P<scheme>\b(?i:Bearer)\s{{1,8}})[A-Za-z0-9._~+/-]{{16,}}=*",

@@ -25,7 +25,10 @@ class State(StrEnum):
     @property
     def is_final(self) -> bool:
         """No work goes on; FAILED and CANCELLED can still be retried, COMPLETED is final for good."""
-        return self in (State.COMPLETED, State.FAILED, State.CANCELLED)
+        return self in _FINAL
+
+
+_FINAL: Final = (State.COMPLETED, State.FAILED, State.CANCELLED)
 
 
 class Event(StrEnum):

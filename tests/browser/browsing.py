@@ -26,9 +26,17 @@ class Visit:
 
     context: BrowserContext
     page: Page
+    url: str
     errors: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     """What the server refused: a browser logs an answer of 4xx, also one that is a page."""
+
+    def allow(self, path: str) -> None:
+        """Take out of the errors that a script was answered 4xx by `path`, and require that it was."""
+        allowed = [one for one in self.errors if one.startswith(_REFUSAL) and one.endswith(path)]
+        assert allowed, self.errors
+        for one in allowed:
+            self.errors.remove(one)
 
     def note(self, said: ConsoleMessage) -> None:
         if said.type == "error":
@@ -54,7 +62,7 @@ def visiting(browser: Browser, server: Server, role: Role = Role.ADMIN, **option
     context = browser.new_context(base_url=server.url, **options)
     context.add_init_script(_WATCH)
     context.set_default_timeout(30_000)
-    visit = Visit(context, context.new_page())
+    visit = Visit(context, context.new_page(), server.url)
     visit.page.on("pageerror", lambda error: visit.errors.append(str(error)))
     visit.page.on("console", lambda said: visit.note(said))  # noqa: PLW0108 - Playwright marks the callable, and a slotted one refuses
     visit.page.goto(server.login_link(role))

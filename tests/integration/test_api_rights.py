@@ -70,7 +70,8 @@ def test_what_is_refused_says_which_role_may(server: Server) -> None:
     with server.client(Role.REVIEWER) as client:
         error = refused(client.post(f"{API}/tasks", json={"task_id": "a"}), 403, "FORBIDDEN")
 
-    assert (error["role"], error["needs"]) == ("reviewer", ["admin"])
+    assert (error["role"], error["needs"]) == ("reviewer", ["worker", "admin"])
+    assert error["hint"] == "conductor-git serve token add NAME --role admin"
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +17,8 @@ from conductor_git.layout import Layout
 from conductor_git.names import TaskId
 from conductor_git.store.files import FileRuns
 from tests import kit
+from tests.integration import disks
+from tests.integration.disks import as_root, fill, make_read_only, make_writable
 from tests.integration.traces import traces
 from tests.kit import tasks
 
@@ -143,45 +144,10 @@ def test_a_writer_that_ends_while_it_holds_the_lock_frees_it(working: Path, sign
     process.communicate()
 
 
-def may_mount() -> bool:
-    trial = ["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"]
-    return bool(shutil.which("unshare")) and subprocess.run(trial, capture_output=True, check=False).returncode == 0
-
-
-as_root = pytest.mark.skipif(not may_mount(), reason="a small or read-only disk is a mount, and that takes root")
-
-
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """An empty file system of 4 MiB; unmounted at the end."""
-    mounted = tmp_path / "disk"
-    mounted.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", mounted], check=True)
-    try:
+    with disks.small(tmp_path) as mounted:
         yield mounted
-    finally:
-        subprocess.run(["umount", "--lazy", mounted], check=True)
-
-
-def fill(disk: Path) -> Path:
-    """Take all the room that is left, to the last page."""
-    filler = disk / "filler"
-    with filler.open("wb", buffering=0) as file:
-        for size in (65536, 4096, 1):
-            try:
-                while True:
-                    file.write(b"x" * size)
-            except OSError:
-                continue
-    return filler
-
-
-def make_read_only(disk: Path) -> None:
-    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-
-
-def make_writable(disk: Path) -> None:
-    subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
 
 
 @as_root

@@ -100,6 +100,27 @@ def test_the_link_is_the_answer_and_the_rest_is_narration(repository: Path) -> N
     assert f"serving {repository} on http://127.0.0.1:" in err
 
 
+@pytest.mark.parametrize("opener", ["xdg-open", "some-browser"])
+def test_open_shows_the_link_in_the_browser(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opener: str
+) -> None:
+    """By what a desktop has for that, or where it has none by what $BROWSER names."""
+    place, told = tmp_path / "bin", tmp_path / "opened"
+    place.mkdir()
+    (place / opener).write_text(f'#!/bin/sh\nprintf %s "$1" > {told}.new && mv {told}.new {told}\n')
+    (place / opener).chmod(0o755)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(place), os.environ["PATH"]]))
+    monkeypatch.setenv("BROWSER", "some-browser")
+    with started(repository, "--open") as server:
+        kit.until(told.exists)
+        assert told.read_text() == server.said["link"]
+        with server.client() as browser:
+            assert browser.get("/healthz").status_code == 200
+        code, err = server.end(signal.SIGTERM)
+
+    assert (code, "Traceback" in err) == (143, False)
+
+
 def test_the_login_token_of_a_killed_server_is_forgotten_by_the_next(repository: Path) -> None:
     with started(repository) as killed:
         killed.end(signal.SIGKILL)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor_git.masking import MASK, mask, mask_bytes, secret_values
+from conductor_git.server.access import tokens
+from conductor_git.server.access.role import Role
+
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 # Put together here, so that no scanner takes this file for a leak.
 KEYS = [
@@ -19,12 +25,19 @@ KEYS = [
     "xai" + "-0123456789abcdefABCDEF0123",
     "pplx" + "-0123456789abcdefABCDEF0123",
     "AIza" + "SyA0123456789abcdefghijklmnopqrstuv",
+    "cgt" + "_0a1b2c3d_" + "abcDEF-_" * 5 + "xyz",
 ]
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_a_key_of_a_known_format_is_masked_wherever_it_stands(key: str) -> None:
     assert mask(f"KEY={key}, url=https://x/?k={key}&y, '{key}'.") == f"KEY={MASK}, url=https://x/?k={MASK}&y, '{MASK}'."
+
+
+def test_every_token_of_serve_is_masked_whole() -> None:
+    made = [tokens.make("ada", Role.VIEWER, at=NOON)[1] for _ in range(200)]
+
+    assert mask("\n".join(f"it is {text}." for text in made)) == "\n".join([f"it is {MASK}."] * 200)
 
 
 @pytest.mark.parametrize("scheme", ["Bearer ", "bearer  ", "BEARER\t"])
@@ -41,6 +54,7 @@ def test_a_bearer_token_is_masked_and_its_scheme_is_kept(scheme: str) -> None:
         "the bearer of good news",
         "AKIA is a prefix",
         "https://example.org/AIza",
+        "cgt_0a1b2c3d",
         "6f1c2b3d4e5f60718293a4b5c6d7e8f901234567",
     ],
 )

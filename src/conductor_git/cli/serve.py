@@ -67,7 +67,7 @@ def add(
         document(token=_document(made), secret=text)
         return
     say(text)
-    narrate("✓", f"token {made.who.token_id} of {made.who.name} may do what a {made.who.role} may")
+    narrate("✓", f"token {made.who.token_id} of {made.who.name} has the role {made.who.role}")
     narrate("○", "it is not shown again; send it as Authorization: Bearer TOKEN")
 
 

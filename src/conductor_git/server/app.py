@@ -16,6 +16,7 @@ from conductor_git.server import metrics, problem
 from conductor_git.server.access.gate import who
 from conductor_git.server.document import Document
 from conductor_git.server.door import Door
+from conductor_git.server.noticing import Noticing
 from conductor_git.server.pages.rendering import problem_page
 from conductor_git.server.serving import Serving
 from conductor_git.store.remembering import RememberingRuns
@@ -46,6 +47,7 @@ ROUTERS: Final = (
     "pages.collisions",
     "pages.plan",
     "pages.actions",
+    "pages.reviewer",
 )
 """The modules of this package that hold a `router`. Each is imported by name, so that none is forgotten silently."""
 _STATIC: Final = Path(__file__).parent / "static"
@@ -66,7 +68,11 @@ def create_app(serving: Serving, log: Callable[[str], None] = _quiet) -> FastAPI
         redoc_url=None,
         redirect_slashes=False,
     )
-    serving = replace(serving, project=replace(serving.project, runs=RememberingRuns(serving.project.layout)))
+    layout = serving.project.layout
+    changes = Noticing(layout.tasks)
+    serving.ending.on(changes.close)
+    runs = RememberingRuns(layout, changes=changes)
+    serving = replace(serving, project=replace(serving.project, runs=runs))
     app.state.serving = serving
     problem.install(app)
     app.state.problem_page = problem_page

@@ -24,8 +24,8 @@ class Serving:
     """Set when the server is to end: streams end then, since a server waits for all that it is answering."""
 
 
-def serving(request: Request) -> Serving:
-    """The server that answers `request`; for `Depends`."""
+async def serving(request: Request) -> Serving:
+    """The server that answers `request`; for `Depends`, which would give a plain function a thread."""
     found = request.app.state.serving
     assert isinstance(found, Serving)
     return found

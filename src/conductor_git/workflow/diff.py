@@ -46,18 +46,25 @@ class Remark:
 
 
 def diff(
-    project: Project, task_id: TaskId, form: Form, *, colour: bool = False, to_comment: bool = False
+    project: Project,
+    task_id: TaskId,
+    form: Form,
+    *,
+    colour: bool = False,
+    to_comment: bool = False,
+    since: CommitId | None = None,
 ) -> Difference:
     """What the task changes: the commit in review, or the branch's tip while nothing is.
 
     Of a reviewer's task it is what that task looks at. With `to_comment`, a patch has the one form in which comments
-    find their lines, whatever the user's config says. Runs in the integration repository, so that no diff driver or
+    find their lines, whatever the user's config says. `since` is a commit to begin at, such as one that somebody has
+    reviewed, which has to be there. Runs in the integration repository, so that no diff driver or
     textconv of the worker's making is obeyed.
     """
     run = project.runs.get(task_id)
     looking = integration.opened(project.layout, project.git)
     head = _head(project, run)
-    base = base_of(project, run, head)
+    base = since or base_of(project, run, head)
     files = looking.run("diff-tree", "-r", "-z", "--name-only", "--no-renames", base, head).fields
     how = ("--no-ext-diff", "--no-textconv", "--find-renames", f"--color={'always' if colour else 'never'}")
     text = looking.run("diff", *how, *(_PLAIN_FORM if to_comment else ()), str(form), base, head).text

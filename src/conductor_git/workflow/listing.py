@@ -69,12 +69,11 @@ def _is_meant(one: Run | BadRecord, asked: Asked, wanted: frozenset[State]) -> b
     text = (asked.text or "").casefold()
     if isinstance(one, BadRecord):
         return text in _name(one).casefold()
-    return (
-        one.state in wanted
-        and asked.agent in (None, one.agent)
+    return one.state in wanted and (
+        asked.agent in (None, one.agent)
         and asked.plan in (None, one.plan)
         and asked.parent in (None, one.parent_task_id)
-        and (text in one.task_id or text in one.title.casefold())
+        and (not text or text in one.task_id or text in one.title.casefold())
     )
 
 

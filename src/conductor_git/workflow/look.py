@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from conductor_git import history
 from conductor_git.errors import BadRecord
 from conductor_git.names import TaskId
 from conductor_git.project import Project
@@ -16,6 +15,7 @@ from conductor_git.workflow.looking import spans as between
 from conductor_git.workflow.looking.glimpse import Foreseen, glimpse
 from conductor_git.workflow.looking.health import Health, health, is_supervised
 from conductor_git.workflow.looking.sift import LIVE, sift
+from conductor_git.workflow.looking.tips import tips as tips_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def status(
 def rows(project: Project, runs: Sequence[Run], now: datetime, *, among: Sequence[Run] = ()) -> Iterator[Row]:
     """The rows of `runs`; `among` are all live tasks, which they queue and can collide with."""
     live = [run for run in runs if not run.state.is_final]
-    tips = history.tips_of(project.git, (ref for run in [*live, *among] for ref in (run.branch_ref, run.target_ref)))
+    tips = tips_of(project, (ref for run in [*live, *among] for ref in (run.branch_ref, run.target_ref)))
     pairs = {
         run.task_id: (tips[run.branch_ref], tips[run.target_ref])
         for run in live
@@ -81,11 +81,15 @@ def rows(project: Project, runs: Sequence[Run], now: datetime, *, among: Sequenc
     foreseen = glimpse(project, among, tips) if _can_meet(live, among, apart.values()) else {}
     places = _places(project, among)
     for run in runs:
+        age = max(0.0, (now - run.updated_at).total_seconds())
+        if run.state.is_final:  # most are, and the rest is of those that are not
+            yield Row(run, None, age, tips.get(run.branch_ref), tips.get(run.target_ref), supervised=is_supervised(run))
+            continue
         ahead, behind = apart.get(pairs.get(run.task_id, ("", "")), (None, None))
         yield Row(
             run,
             health(project, run, now),
-            max(0.0, (now - run.updated_at).total_seconds()),
+            age,
             tips.get(run.branch_ref),
             tips.get(run.target_ref),
             ahead,

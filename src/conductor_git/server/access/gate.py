@@ -8,14 +8,17 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
-from conductor_git.errors import Forbidden, RepositoryGone, Unauthorized
+from conductor_git.errors import ConductorError, Forbidden, RepositoryGone, Unauthorized
 from conductor_git.server.access.hosts import Hosts
 from conductor_git.server.access.role import Role, Who
 from conductor_git.server.access.sessions import Session, Sessions
 from conductor_git.server.access.tokens import Tokens
+from conductor_git.workflow.looking.glance import glance
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """The methods that change nothing."""
+VERDICTS: Final = frozenset(f"/api/v1/tasks/{{task_id}}/{verb}" for verb in ("approve", "request-changes", "reviews"))
+"""What the worker of a reviewer's task may do to another task, the one that it reviews."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +30,11 @@ class Gate:
     hosts: Hosts = field(default_factory=Hosts)
 
     def who(self, request: Request) -> Who:
-        """Whoever asks, as `known` has them; a viewer changes nothing, and a worker nothing of another task
-        (`Forbidden`)."""
+        """Whoever asks, as `known` has them; a viewer changes nothing, and a worker nothing of another task, the
+        verdict of a reviewer's task excepted (`Forbidden`)."""
         found = self.known(request)
-        _require_within(found, request)
+        if request.method not in SAFE:
+            self._require_within(found, request)
         return found
 
     def known(self, request: Request) -> Who:
@@ -49,6 +53,22 @@ class Gate:
         """The browser's session, if this request comes from one."""
         value = request.cookies.get(cookie_name(request))
         return None if value is None else self.sessions.find(value)
+
+    def _require_within(self, asking: Who, request: Request) -> None:
+        if asking.role is Role.VIEWER:
+            raise Forbidden("a viewer changes nothing", hint="conductor-git serve token add NAME --role reviewer")
+        task_id = request.path_params.get("task_id")
+        if asking.role is not Role.WORKER or task_id in (None, asking.task_id):
+            return
+        if str(request.scope["route"].path) not in VERDICTS or task_id != self._reviewed_by(asking):
+            raise Forbidden(f"this token acts for {asking.task_id} only", hint=f"use {asking.task_id}", task_id=task_id)
+
+    def _reviewed_by(self, asking: Who) -> str | None:
+        """The task that the one of this worker reviews."""
+        try:
+            return asking.task_id and glance(self.tokens.layout, asking.task_id, "review_of")
+        except (ConductorError, OSError):
+            return None
 
     def _by_header(self, shown: str) -> Who:
         scheme, _, token = shown.partition(" ")
@@ -104,13 +124,3 @@ def at_least(*roles: Role) -> Callable[[Who], Who]:
         return asking
 
     return allowed
-
-
-def _require_within(asking: Who, request: Request) -> None:
-    if request.method in SAFE:
-        return
-    if asking.role is Role.VIEWER:
-        raise Forbidden("a viewer changes nothing", hint="conductor-git serve token add NAME --role reviewer")
-    task_id = request.path_params.get("task_id")
-    if asking.role is Role.WORKER and task_id not in (None, asking.task_id):
-        raise Forbidden(f"this token acts for {asking.task_id} only", hint=f"use {asking.task_id}", task_id=task_id)

@@ -25,7 +25,9 @@ def list_agents(asking: Look) -> Document:
 @router.post("/agents/check", responses=changed(shapes.Agents, _EXAMPLE, tag=False))
 def check_agents(asking: Change) -> Document:
     """The same, each of them started to ask for its version."""
-    return _told(asking, check=True)
+    told = _told(asking, check=True)
+    asking.audit("agents/check")
+    return told
 
 
 def _told(asking: Asking, *, check: bool) -> Document:

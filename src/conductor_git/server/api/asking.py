@@ -18,6 +18,7 @@ from conductor_git.project import Project
 from conductor_git.review import parse_reviewer
 from conductor_git.server.access.role import Who
 from conductor_git.server.api.rights import allowed
+from conductor_git.server.audit import audit
 from conductor_git.server.serving import Serving, serving
 from conductor_git.store.expecting import ExpectingRuns, require_revision
 
@@ -68,8 +69,16 @@ class Changing(Asking):
             require_revision(self.project.runs.get(task_id), self.revisions)
         return self.project
 
+    def audit_trust(self, trust: bool, what: str) -> None:
+        if trust:
+            self.audit(f"agree to the commands of the target's config, for {what}")
 
-def looking(server: Annotated[Serving, Depends(serving)], who: Annotated[Who, Depends(allowed)]) -> Asking:
+    def audit(self, did: str, task_id: TaskId | None = None) -> None:
+        """Say on the bus that whoever asks did this; for what posts no message that names them."""
+        audit(self.project, self.who, did, task_id)
+
+
+async def looking(server: Annotated[Serving, Depends(serving)], who: Annotated[Who, Depends(allowed)]) -> Asking:
     return Asking(server, who)
 
 

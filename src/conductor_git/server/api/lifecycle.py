@@ -50,6 +50,8 @@ def heartbeat(asking: Change, task_id: TaskPath, body: Annotated[bodies.Beat, Bo
     beating.beat(
         project.layout, lambda: project.bus, task_id, by=asking.by, project_id=project.project_id, note=body.note
     )
+    if not asking.by.is_worker_of(task_id):  # its own beats are a sign of life, and come every minute
+        asking.audit("heartbeat", task_id)
     return answer(task={"task_id": task_id})
 
 
@@ -77,6 +79,7 @@ def request_changes(
 @router.post("/tasks/{task_id}/merge", responses=changed(shapes.Landed, _LANDED))
 def merge(asking: Change, task_id: TaskPath, body: Annotated[bodies.Merge, Body()] = _PLAIN) -> Document:
     """Land the approved commit on its target, gated as merged; answers once that is decided."""
+    asking.audit_trust(body.trust, f"merge {task_id}")
     done = land.land(asking.guarded(task_id), task_id, by=asking.by, at=asking.serving.clock, wish=wish_of(body))
     return answer(200, tagged(done.run), **landed_document(done, dry_run=body.dry_run))
 
@@ -84,6 +87,7 @@ def merge(asking: Change, task_id: TaskPath, body: Annotated[bodies.Merge, Body(
 @router.post("/tasks/{task_id}/undo", responses=changed(shapes.Undone, _UNDONE))
 def take_back(asking: Change, task_id: TaskPath, body: Annotated[bodies.Undo, Body()] = _PLAIN_UNDO) -> Document:
     """Take the landing back by a new commit on the target."""
+    asking.audit_trust(body.trust, f"undo {task_id}")
     wish = Wish(wait_seconds=body.wait, dry_run=body.dry_run, trust=body.trust)
     project, clock = asking.guarded(task_id), asking.serving.clock
     undone = undo.undo(project, task_id, by=asking.by, at=clock, why=body.message or "", wish=wish)
@@ -117,6 +121,7 @@ def stop(asking: Change, task_id: TaskPath) -> Document:
     """End the task's agent with everything it started; branch, worktree and state stay."""
     project = asking.looked_at(task_id)
     was_running = end_attempt(project, task_id, at=asking.now())
+    asking.audit("stop", task_id)
     return task_answer(project.runs.get(task_id), stopped=was_running)
 
 
@@ -124,11 +129,13 @@ def stop(asking: Change, task_id: TaskPath) -> Document:
 def go_on(asking: Change, task_id: TaskPath) -> Document:
     """Give the task a supervisor again, which adopts an agent that still lives."""
     run, was_started = resume.resume(asking.looked_at(task_id), task_id)
+    asking.audit("resume", task_id)
     return task_answer(run, started=was_started)
 
 
 @router.post("/tasks/{task_id}/priority", responses=_TASK)
 def prioritise(asking: Change, task_id: TaskPath, body: Annotated[bodies.Priority, Body()]) -> Document:
     """Of two approved tasks the one with the higher priority lands first."""
-    project = asking.guarded(task_id)
-    return task_answer(queue.prioritise(project, task_id, body.priority, at=asking.now()))
+    run = queue.prioritise(asking.guarded(task_id), task_id, body.priority, at=asking.now())
+    asking.audit(f"priority {body.priority}", task_id)
+    return task_answer(run)

@@ -47,6 +47,7 @@ def read_queue(
 )
 def process_queue(asking: Change, body: Annotated[bodies.Process, Body()] = _ALL) -> Document:
     """Land all that is approved. A task that did not land has its `error` in the answer, and the rest went on."""
+    asking.audit_trust(body.trust, "queue process")
     wish, clock = wish_of(body), asking.serving.clock
     processed = process(asking.project, by=asking.by, at=clock, target=body.target, wish=wish)
     return answer(**processed_document(processed, dry_run=body.dry_run))

@@ -18,10 +18,11 @@ _ADMIN: Final = frozenset({Role.ADMIN})
 _REVIEWER: Final = _ADMIN | {Role.REVIEWER}
 _WORKER: Final = _ADMIN | {Role.WORKER}
 _SPEAKER: Final = _REVIEWER | _WORKER
+_JUDGE: Final = _REVIEWER | _WORKER
 
 RIGHTS: Final[Mapping[tuple[str, str], frozenset[Role]]] = {
     ("GET", "/tasks"): _ANYBODY,
-    ("POST", "/tasks"): _ADMIN,
+    ("POST", "/tasks"): _WORKER,
     ("GET", "/tasks/{task_id}"): _ANYBODY,
     ("POST", "/tasks/{task_id}/start"): _WORKER,
     ("POST", "/tasks/{task_id}/heartbeat"): _WORKER,
@@ -31,13 +32,13 @@ RIGHTS: Final[Mapping[tuple[str, str], frozenset[Role]]] = {
     ("POST", "/tasks/{task_id}/retry"): _ADMIN,
     ("POST", "/tasks/{task_id}/stop"): _ADMIN,
     ("POST", "/tasks/{task_id}/resume"): _ADMIN,
-    ("POST", "/tasks/{task_id}/approve"): _REVIEWER,
-    ("POST", "/tasks/{task_id}/request-changes"): _REVIEWER,
+    ("POST", "/tasks/{task_id}/approve"): _JUDGE,
+    ("POST", "/tasks/{task_id}/request-changes"): _JUDGE,
     ("POST", "/tasks/{task_id}/merge"): _ADMIN,
     ("POST", "/tasks/{task_id}/undo"): _ADMIN,
     ("POST", "/tasks/{task_id}/priority"): _ADMIN,
     ("GET", "/tasks/{task_id}/reviews"): _ANYBODY,
-    ("POST", "/tasks/{task_id}/reviews"): _REVIEWER,
+    ("POST", "/tasks/{task_id}/reviews"): _JUDGE,
     ("GET", "/tasks/{task_id}/diff"): _ANYBODY,
     ("GET", "/conflicts"): _ANYBODY,
     ("GET", "/queue"): _ANYBODY,
@@ -55,10 +56,11 @@ RIGHTS: Final[Mapping[tuple[str, str], frozenset[Role]]] = {
     ("POST", "/agents/check"): _ADMIN,
     ("GET", "/config"): _ANYBODY,
 }
-"""Method and path → who may. A worker changes its own task only, which the gate sees to."""
+"""Method and path → who may. A worker changes its own task only, and a reviewer's gives the verdict on the task that it
+reviews, which the gate sees to; what it makes is a sub-task of its own."""
 
 
-def allowed(request: Request, asking: Annotated[Who, Depends(who)]) -> Who:
+async def allowed(request: Request, asking: Annotated[Who, Depends(who)]) -> Who:
     """Whoever asks, if the table lets them use this route (`Forbidden`); a route that is not in it is nobody's."""
     path = str(request.scope["route"].path).removeprefix(PREFIX)
     roles = RIGHTS.get((request.method, path), frozenset())
@@ -66,8 +68,13 @@ def allowed(request: Request, asking: Annotated[Who, Depends(who)]) -> Who:
         needs = [str(role) for role in Role if role in roles]
         raise Forbidden(
             f"a token of role {asking.role} may not do this",
-            hint=f"conductor-git serve token add NAME --role {next(iter(needs), Role.ADMIN)}",
+            hint=f"conductor-git serve token add NAME --role {_person(roles)}",
             role=str(asking.role),
             needs=needs,
         )
     return asking
+
+
+def _person(roles: frozenset[Role]) -> Role:
+    """The least of `roles` that a token for a person can have."""
+    return next((role for role in Role if role in roles and role is not Role.WORKER), Role.ADMIN)

@@ -6,7 +6,6 @@ from typing import Annotated
 
 from fastapi import Body, Query
 
-from conductor_git.errors import BadRecord
 from conductor_git.names import parse_task_id
 from conductor_git.server.api import bodies, examples, shapes
 from conductor_git.server.api.answer import answer, tagged, task_answer
@@ -14,14 +13,13 @@ from conductor_git.server.api.asking import Change, Changing, Look, TaskPath
 from conductor_git.server.api.once import OnceKey, once
 from conductor_git.server.api.rights import PREFIX
 from conductor_git.server.api.routing import api_router, changed, told
+from conductor_git.server.api.rows import rows_answer
 from conductor_git.server.document import Document
 from conductor_git.settings import project_config
 from conductor_git.workflow import spawn as spawning
 from conductor_git.workflow.agent_review.spawn import plan_review
 from conductor_git.workflow.documents.show import show_document
-from conductor_git.workflow.documents.task import row_document, unreadable_document
 from conductor_git.workflow.listing import Asked, listing
-from conductor_git.workflow.look import Row
 from conductor_git.workflow.show import show
 from conductor_git.workflow.spawning import order as ordering
 
@@ -42,11 +40,7 @@ def list_tasks(asking: Look, wanted: Annotated[bodies.Wanted, Query()]) -> Docum
         limit=wanted.limit,
     )
     found = listing(asking.project, asked, now=asking.now())
-    return answer(tasks=[_row(row) for row in found.rows], next=found.next, total=found.total)
-
-
-def _row(row: Row | BadRecord) -> dict[str, object]:
-    return unreadable_document(row) if isinstance(row, BadRecord) else row_document(row)
+    return rows_answer(found.rows, next=found.next, total=found.total)
 
 
 @router.post("/tasks", status_code=201, responses=changed(shapes.OneTask, {"task": examples.TASK}, 201))

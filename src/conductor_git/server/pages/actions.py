@@ -1,4 +1,4 @@
-"""What is asked of a task by a button: merge, undo, cancel, retry, resume, and a word on the bus."""
+"""What is asked of a task by a button: merge, undo, cancel, retry, stop, resume, and a word on the bus."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from fastapi import APIRouter, Depends, Response
 
 from conductor_git.names import parse_task_id
 from conductor_git.run import Strategy
+from conductor_git.runner.stop import end_attempt
 from conductor_git.server.access.gate import who
 from conductor_git.server.access.role import Who
+from conductor_git.server.audit import audit
 from conductor_git.server.pages.forms import Sent
 from conductor_git.server.pages.rendering import see_other
 from conductor_git.server.pages.session import Administering, Talking
@@ -60,14 +62,26 @@ def again(task_id: str, server: Server, visitor: Visitor, form: Sent) -> Respons
 
 
 @router.post("/tasks/{task_id}/resume", dependencies=[Administering])
-def go_on(task_id: str, server: Server) -> Response:
+def go_on(task_id: str, server: Server, visitor: Visitor) -> Response:
     run, _ = resume(server.project, parse_task_id(task_id))
+    audit(server.project, visitor, "resume", run.task_id)
     return see_other(f"/tasks/{run.task_id}")
 
 
+@router.post("/tasks/{task_id}/stop", dependencies=[Administering])
+def stop(task_id: str, server: Server, visitor: Visitor) -> Response:
+    """End its agent; branch, worktree and state stay."""
+    wanted = parse_task_id(task_id)
+    if end_attempt(server.project, wanted, at=server.clock()):
+        audit(server.project, visitor, "stop", wanted)
+    return see_other(f"/tasks/{wanted}")
+
+
 @router.post("/tasks/{task_id}/priority", dependencies=[Administering])
-def rank(task_id: str, server: Server, form: Sent) -> Response:
-    prioritise(server.project, parse_task_id(task_id), form.number("priority") or 0, at=server.clock())
+def rank(task_id: str, server: Server, visitor: Visitor, form: Sent) -> Response:
+    priority = form.number("priority") or 0
+    run = prioritise(server.project, parse_task_id(task_id), priority, at=server.clock())
+    audit(server.project, visitor, f"priority {priority}", run.task_id)
     return see_other("/queue")
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import zip_longest
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise, zip_longest
 from typing import Final
 
 from markupsafe import Markup
@@ -12,7 +12,7 @@ from markupsafe import Markup
 from conductor_git.names import readable
 from conductor_git.patch import Line as PatchLine
 from conductor_git.patch import Part
-from conductor_git.server.pages.code import Piece, changed_words, marked
+from conductor_git.server.pages.code import CARRIAGE_RETURN, Piece, changed_words, marked, plain
 
 MOST_LINES: Final = 1500
 """Of a file that is shown before somebody asks for all of it."""
@@ -27,6 +27,8 @@ class Line:
     old: int | None
     new: int | None
     code: Markup
+    is_unended: bool = False
+    """Whether the file ends with it, and without a newline."""
 
     @property
     def kind(self) -> str:
@@ -91,21 +93,25 @@ class Sources:
 
     old: Sequence[Sequence[Piece]] | None = None
     new: Sequence[Sequence[Piece]] | None = None
+    unended: Collection[PatchLine] = ()
+    """The lines with which a file ends that has no newline at its end."""
 
     def pieces(self, line: PatchLine) -> Sequence[Piece]:
-        text = readable(line.text[1:])
+        shown = plain(line.text[1:])
+        text = shown.removesuffix(CARRIAGE_RETURN)
         lines, number = (self.old, line.old) if line.new is None else (self.new, line.new)
-        if lines is None or number is None or number > len(lines):
-            return ((text, ""),)
-        found = lines[number - 1]
-        # A carriage return, or bytes that are no text: shown as the patch has it.
-        return found if "".join(piece for piece, _ in found) == text else ((text, ""),)
+        found = lines[number - 1] if lines and number is not None and number <= len(lines) else ()
+        # What the patch does not have like this (bytes that are no text) is shown as the patch has it.
+        same = found if "".join(piece for piece, _ in found) == text else ((text, ""),)
+        is_told = text != shown and (line.old is None or line.new is None)
+        return (*same, (CARRIAGE_RETURN, "t-c")) if is_told else same
 
 
 def file_of(number: int, part: Part, sources: Sources, *, mark: str, whole: bool = False) -> File:
     """`part` of a patch as the page shows it; of a very long one only how much there is, unless it is asked for."""
     changed = [line for line in part.lines if (line.old is None) != (line.new is None)]
     is_held_back = len(part.lines) > MOST_LINES and not whole
+    sources = replace(sources, unended=_unended(part.lines))
     hunks = () if is_held_back else tuple(_hunks(part.lines, sources))
     return File(
         number=number,
@@ -120,6 +126,11 @@ def file_of(number: int, part: Part, sources: Sources, *, mark: str, whole: bool
         mark=mark,
         is_held_back=is_held_back,
     )
+
+
+def _unended(lines: Iterable[PatchLine]) -> frozenset[PatchLine]:
+    """The lines that git follows with `\\ No newline at end of file`."""
+    return frozenset(line for line, after in pairwise(lines) if after.text.startswith("\\") and after.old is after.new)
 
 
 def _kind(part: Part) -> str:
@@ -182,7 +193,8 @@ def _after(hunks: Sequence[Hunk], sources: Sources) -> Gap | None:
 def _lines(body: Sequence[PatchLine], sources: Sources) -> Iterator[Line]:
     words = _changed(body)
     for at, line in enumerate(body):
-        yield Line(line.old, line.new, marked(sources.pieces(line), words.get(at, ())))
+        code = marked(sources.pieces(line), words.get(at, ()))
+        yield Line(line.old, line.new, code, line in sources.unended)
 
 
 def _changed(body: Sequence[PatchLine]) -> Mapping[int, Sequence[tuple[int, int]]]:
@@ -192,7 +204,7 @@ def _changed(body: Sequence[PatchLine]) -> Mapping[int, Sequence[tuple[int, int]
         left = list(came) if len(went) * len(came) <= _MOST_COMPARED else []
         for old in went:
             for place, new in enumerate(left):
-                before, after = changed_words(readable(body[old].text[1:]), readable(body[new].text[1:]))
+                before, after = changed_words(plain(body[old].text[1:]), plain(body[new].text[1:]))
                 if before or after:
                     found |= {old: before, new: after}
                     del left[: place + 1]

@@ -15,6 +15,8 @@ from pygments.lexers import get_lexer_for_filename
 from pygments.token import Comment, Generic, Keyword, Literal, Name, Number, Operator, String
 from pygments.util import ClassNotFound
 
+from conductor_git.names import readable
+
 MOST_COLOURED: Final = 256 * 1024
 """Characters of a file; a longer one is shown in one colour, as reading it takes seconds."""
 _LONGEST_COMPARED: Final = 1000
@@ -40,14 +42,26 @@ _CLASSES: Final[tuple[tuple[Any, str], ...]] = (
     (Generic.Subheading, "t-k"),
 )
 
+CARRIAGE_RETURN: Final = "␍"
+"""What a carriage return is shown as: a browser would make a line end of it."""
+
 Piece = tuple[str, str]
 """Text and its class; the class of plain text is empty."""
 Span = tuple[int, int]
 
 
+def plain(text: str) -> str:
+    """`text` as a page can show it, character by character."""
+    return readable(text).replace("\r", CARRIAGE_RETURN)
+
+
 @lru_cache(maxsize=64)
 def coloured(path: str, text: str) -> tuple[tuple[Piece, ...], ...]:
-    """The lines of the file `path`, in pieces of one class each; one whose language nobody knows has one class."""
+    """The lines of the file `path`, in pieces of one class each; one whose language nobody knows has one class.
+
+    Lines may end in CRLF, which is not told here.
+    """
+    text = plain(text.replace("\r\n", "\n"))
     lexer = None if len(text) > MOST_COLOURED else _lexer(path)
     if lexer is None:
         return tuple(((line, ""),) for line in text.split("\n"))

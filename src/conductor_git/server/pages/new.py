@@ -11,11 +11,11 @@ from fastapi import APIRouter, Depends, Request, Response
 from conductor_git.errors import ConductorError
 from conductor_git.history import branches
 from conductor_git.names import parse_task_id
-from conductor_git.runner.agents.registry import KNOWN
 from conductor_git.server.access.gate import who
 from conductor_git.server.access.role import Who
 from conductor_git.server.pages.forms import Form, Sent
 from conductor_git.server.pages.rendering import page, see_other
+from conductor_git.server.pages.reviewer import agent_names
 from conductor_git.server.pages.session import Administering
 from conductor_git.server.problem import status_of
 from conductor_git.server.serving import Serving, serving
@@ -71,7 +71,7 @@ def _page(request: Request, server: Serving, filled: Filled, refused: ConductorE
         status=status_of(refused) if refused else 200,
         filled=filled,
         refused=refused,
-        agents=list(dict.fromkeys([*config.agents.named, *KNOWN])),
+        agents=agent_names(config),
         default_agent=config.agents.default,
         targets=sorted(name for name in known.tips if not name.startswith("task/")),
         default_target=config.target or known.current or "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,11 +11,11 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from conductor_git import journal
+from conductor_git import durable, journal
 from conductor_git.errors import ConductorError
-from conductor_git.names import readable
+from conductor_git.names import TaskId, readable
 from conductor_git.project import Project
-from conductor_git.run import Landing, Phase, Run, State
+from conductor_git.run import Run
 from conductor_git.server.pages.recent import recent
 from conductor_git.server.pages.rendering import page
 from conductor_git.server.pages.session import Looking
@@ -31,10 +32,17 @@ _LOG_BYTES: Final = 8 << 10
 
 @dataclass(frozen=True, slots=True)
 class UnderWay:
-    """A landing that goes on; `output` is the end of what its gate that runs has printed."""
+    """A landing, or the undo of one, that goes on."""
 
     run: Run
-    phase: Phase
+    is_undo: bool
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Printing:
+    """A gate that was begun for what is under way, and the end of what it has printed."""
+
     gate: str
     output: str
 
@@ -53,30 +61,49 @@ def now(request: Request, server: Server) -> Response:
 def _values(server: Serving) -> dict[str, Any]:
     project = server.project
     landed = recent(project, _LANDED, lambda run: run.merge_commit is not None or run.undo is not None)
-    return {"queues": queues(project), "under_way": tuple(_under_way(project)), "landed": landed}
+    under_way = tuple(_under_way(project))
+    printing = tuple(_printing(project, min(one.since for one in under_way))) if under_way else ()
+    return {"queues": queues(project), "under_way": under_way, "printing": printing, "landed": landed}
 
 
 def _under_way(project: Project) -> Iterator[UnderWay]:
     for task_id in journal.pending(project.layout):
+        intent = project.layout.intent(task_id)
         try:
+            verb, since = json.loads(intent.read_bytes())["verb"], intent.lstat().st_mtime
             run = project.runs.get(task_id)
-        except ConductorError:
-            continue
-        landing = run.undo if run.state is State.COMPLETED and run.undo else run.landing
-        if landing is not None and landing.outcome is None:
-            yield _told(project, run, landing)
+        except (OSError, ValueError, LookupError, TypeError, ConductorError):
+            continue  # it has just ended, or cannot be read
+        if verb in ("merge", "undo") and _is_alive(project, task_id):
+            yield UnderWay(run, verb == "undo", since)
 
 
-def _told(project: Project, run: Run, landing: Landing) -> UnderWay:
-    log = _newest(project.layout.landing(landing.landing_id)) if landing.landing_id else None
-    return UnderWay(run, landing.phase, log.stem if log else "", _end(log) if log else "")
+def _is_alive(project: Project, task_id: TaskId) -> bool:
+    """Whether whoever does it still holds the task's lock; what was killed is mended by the next command."""
+    with durable.try_lock(project.layout.task_lock(task_id)) as held:
+        return held is None
 
 
-def _newest(folder: Path) -> Path | None:
-    """The log that was written to last: that of the gate that runs."""
+def _printing(project: Project, since: float) -> Iterator[Printing]:
+    """The gates begun after `since` whose landing has no evidence yet, one a landing."""
+    for folder in _folders(project.layout.landings):
+        log = _newest(folder)
+        if log is not None and log[0] >= since and not (folder / "evidence.json").exists():
+            yield Printing(log[1].stem, _end(log[1]))
+
+
+def _folders(place: Path) -> list[Path]:
     try:
-        logs = [path for path in folder.iterdir() if path.suffix == ".log"]
-        return max(logs, key=lambda path: path.lstat().st_mtime, default=None)
+        return [path for path in place.iterdir() if path.is_dir()]
+    except OSError:
+        return []
+
+
+def _newest(folder: Path) -> tuple[float, Path] | None:
+    """The log that was written to last, that of the gate that runs, and when it was."""
+    try:
+        logs = [(path.lstat().st_mtime, path) for path in folder.iterdir() if path.suffix == ".log"]
+        return max(logs, default=None)
     except OSError:
         return None
 

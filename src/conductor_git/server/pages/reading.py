@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +13,8 @@ from conductor_git.history import Object, objects
 from conductor_git.names import CommitId, TaskId, readable
 from conductor_git.patch import Part, parts
 from conductor_git.project import Project
-from conductor_git.review import Review, Side
+from conductor_git.review import Review, Side, is_same_reviewer
+from conductor_git.run import Run
 from conductor_git.server.pages.changes import File, Line, Sources, file_of
 from conductor_git.server.pages.code import Piece, coloured, marked
 from conductor_git.store.reviews import FileReviews
@@ -23,6 +24,9 @@ _AT_ONCE: Final = 50
 _MOST_COLOURED_FILES: Final = 300
 _MOST_OPENED: Final = 2000
 
+Place = tuple[str, str, int]
+"""A line: its path, side and number."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -31,12 +35,20 @@ class Reading:
     base: CommitId
     head: CommitId
     files: tuple[File, ...]
-    placed: Mapping[tuple[str, str, int], Sequence[Remark]]
+    placed: Mapping[Place, Sequence[Remark]]
     """The comments on `head`, by path, side and line."""
+    places: Collection[Place]
+    """The lines that are shown."""
     elsewhere: tuple[Remark, ...]
     """Those on lines that the diff does not show."""
     outdated: tuple[Remark, ...]
     reviews: tuple[Review, ...]
+    is_since: bool = False
+    """Whether `base` is a commit that was reviewed: lines that went are then not those of the target."""
+
+    def shows(self, path: str, side: str, number: int) -> bool:
+        """Whether a line that can be commented on is shown here."""
+        return (path, side, number) in self.places
 
     @property
     def added(self) -> int:
@@ -50,26 +62,44 @@ class Reading:
         """The comments on `line`; one that is in both versions has those of both."""
         new = self.placed.get((file.path, Side.NEW, line.new), ()) if line.new is not None else ()
         old_path = file.old_path or file.path
-        old = self.placed.get((old_path, Side.OLD, line.old), ()) if line.old is not None else ()
+        has_old = line.old is not None and not self.is_since
+        old = self.placed.get((old_path, Side.OLD, line.old or 0), ()) if has_old else ()
         return (*old, *new)
 
 
-def reading(project: Project, task_id: TaskId, *, whole: int | None = None) -> Reading:
-    """The diff of `task_id` to be reviewed; `whole` is the number of a long file that is shown all the same."""
-    found = diff(project, task_id, Form.PATCH, to_comment=True)
+def reading(project: Project, task_id: TaskId, *, whole: int | None = None, since: CommitId | None = None) -> Reading:
+    """The diff of `task_id` to be reviewed, or what of it came after the commit `since`.
+
+    `whole` is the number of a long file that is shown all the same.
+    """
+    found = diff(project, task_id, Form.PATCH, to_comment=True, since=since)
     files = tuple(_files(project, found, whole))
     told = remarks(project, task_id, found.head)
-    placed, elsewhere = _placed(files, [remark for remark in told if not remark.is_outdated])
+    places = set(_places(files, with_old=since is None))
+    placed, elsewhere = _placed(places, [remark for remark in told if not remark.is_outdated])
     reviewed = project.runs.get(task_id).review_of or task_id
     return Reading(
         base=found.base,
         head=found.head,
         files=files,
         placed=placed,
+        places=places,
         elsewhere=elsewhere,
         outdated=tuple(remark for remark in told if remark.is_outdated),
         reviews=FileReviews(project.layout).all(reviewed),
+        is_since=since is not None,
     )
+
+
+def reviewed_before(project: Project, run: Run, name: str) -> CommitId | None:
+    """The commit that the reviewer `name` reviewed last, where it is still there and is not the one in review."""
+    told = [
+        review for review in FileReviews(project.layout).all(run.task_id) if is_same_reviewer(review.reviewer, name)
+    ]
+    if not told or told[-1].commit == run.head_commit:
+        return None
+    (found,) = objects(integration.opened(project.layout, project.git), told[-1].commit)
+    return told[-1].commit if found is not None and found.kind == "commit" else None
 
 
 def _files(project: Project, found: Difference, whole: int | None) -> Iterator[File]:
@@ -104,14 +134,13 @@ def _revision(commit: CommitId, path: str | None) -> str:
 def _lines(file: Object | None, path: str | None) -> Sequence[Sequence[Piece]] | None:
     if file is None or file.kind != "blob" or path is None or b"\0" in file.data[:8192]:
         return None
-    return coloured(readable(path), readable(file.data.decode("utf-8", "surrogateescape")))
+    return coloured(readable(path), file.data.decode("utf-8", "surrogateescape"))
 
 
 def _placed(
-    files: Sequence[File], told: Sequence[Remark]
-) -> tuple[Mapping[tuple[str, str, int], Sequence[Remark]], tuple[Remark, ...]]:
-    shown = set(_places(files))
-    placed: dict[tuple[str, str, int], list[Remark]] = {}
+    shown: Collection[Place], told: Sequence[Remark]
+) -> tuple[Mapping[Place, Sequence[Remark]], tuple[Remark, ...]]:
+    placed: dict[Place, list[Remark]] = {}
     elsewhere = []
     for remark in told:
         place = (remark.comment.path, str(remark.comment.side), remark.comment.line)
@@ -122,12 +151,12 @@ def _placed(
     return placed, tuple(elsewhere)
 
 
-def _places(files: Sequence[File]) -> Iterator[tuple[str, str, int]]:
+def _places(files: Sequence[File], *, with_old: bool) -> Iterator[Place]:
     for file in files:
         for line in (line for hunk in file.hunks for line in hunk.lines):
             if line.new is not None:
                 yield file.path, "new", line.new
-            if line.old is not None:
+            if line.old is not None and with_old:
                 yield file.old_path or file.path, "old", line.old
 
 

@@ -10,17 +10,20 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from conductor_git.errors import BadInput, ConductorError
 from conductor_git.history import tip_of
-from conductor_git.names import TaskId, parse_task_id
+from conductor_git.names import CommitId, TaskId, parse_task_id
 from conductor_git.review import LineComment, Side, parse_reviewer
 from conductor_git.run import Run, State
 from conductor_git.server.access.gate import who
 from conductor_git.server.access.role import Who
 from conductor_git.server.pages.forms import Form, Sent
-from conductor_git.server.pages.reading import opened, reading
+from conductor_git.server.pages.reading import Reading, opened, reading, reviewed_before
 from conductor_git.server.pages.rendering import page, see_other
+from conductor_git.server.pages.reviewer import agent_names
 from conductor_git.server.pages.session import Looking, Reviewing
+from conductor_git.server.pages.session import visitor as visitor_of
 from conductor_git.server.problem import status_of
 from conductor_git.server.serving import Serving, serving
+from conductor_git.settings import project_config
 from conductor_git.workflow.review import approve, request_changes
 
 router = APIRouter(include_in_schema=False, dependencies=[Looking])
@@ -51,6 +54,10 @@ class Written:
     drafts: tuple[Draft, ...] = ()
     refused: ConductorError | None = None
 
+    def beside(self, shown: Reading) -> Sequence[Draft]:
+        """Those on lines that are not `shown`: folded ones, or such as are gone."""
+        return [draft for draft in self.drafts if not shown.shows(draft.path, draft.side, draft.line)]
+
     def at(self, path: str, side: str, number: int) -> Sequence[Draft]:
         return [draft for draft in self.drafts if (draft.path, draft.side, draft.line) == (path, side, number)]
 
@@ -77,6 +84,8 @@ def _page(
     status: int = 200,
 ) -> Response:
     run = server.project.runs.get(task_id)
+    before = _reviewed_before(request, server, run)
+    since = before if view == "since" else None
     return page(
         request,
         "review.html",
@@ -84,10 +93,20 @@ def _page(
         run=run,
         is_open=_is_open(run),
         tip=tip_of(server.project.git, run.branch_ref),
-        reading=reading(server.project, task_id, whole=whole),
+        reading=reading(server.project, task_id, whole=whole, since=since),
         written=written,
-        view="split" if view == "split" else "unified",
+        before=before,
+        agents=agent_names(project_config(server.project)),
+        view="since" if since else "split" if view == "split" else "unified",
     )
+
+
+def _reviewed_before(request: Request, server: Serving, run: Run) -> CommitId | None:
+    """What whoever asks has reviewed of it last, where something came since."""
+    asking = visitor_of(request)
+    if asking is None or not asking.may_review or not _is_open(run):
+        return None
+    return reviewed_before(server.project, run, asking.name)
 
 
 @router.get("/tasks/{task_id}/review/standing")
@@ -116,8 +135,9 @@ def lines(  # noqa: PLR0913, PLR0917 - one parameter a fact of the gap
     view: str = "unified",
 ) -> Response:
     """Folded lines of a file, as rows of its table."""
-    found = opened(server.project, parse_task_id(task_id), head, path, (old, new, count))
-    return page(request, "lines.html", lines=found, view=view, file_path=path)
+    run = server.project.runs.get(parse_task_id(task_id))
+    found = opened(server.project, run.task_id, head, path, (old, new, count))
+    return page(request, "lines.html", lines=found, view=view, file_path=path, is_open=_is_open(run))
 
 
 @router.post("/tasks/{task_id}/review", dependencies=[Reviewing])

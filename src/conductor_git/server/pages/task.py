@@ -15,6 +15,7 @@ from conductor_git.masking import mask
 from conductor_git.names import TaskId, parse_task_id, readable
 from conductor_git.project import Project
 from conductor_git.run import Run, State, how_it_ended
+from conductor_git.runner.stop import running
 from conductor_git.server.pages.rendering import page
 from conductor_git.server.pages.session import Looking
 from conductor_git.server.pages.talk import Word, conversations
@@ -149,5 +150,6 @@ def _actions(shown: Shown) -> frozenset[str]:
         "cancel": not run.state.is_final,
         "retry": run.state in (State.FAILED, State.CANCELLED),
         "resume": run.state in (State.ASSIGNED, State.WORKING) and not shown.row.supervised and bool(run.attempts),
+        "stop": shown.row.supervised or running(run) is not None,
     }
     return frozenset(name for name, is_possible in possible.items() if is_possible)

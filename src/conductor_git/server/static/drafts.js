@@ -4,6 +4,7 @@ import { store, stored } from "./live.js";
 
 export function drafts(task, head, view) {
   const form = document.getElementById("verdict");
+  const beside = document.getElementById("beside");  // comments on lines that are not shown
   const key = `drafts:${task}:${head}`;
   const all = () => [...document.querySelectorAll(".draft")];
 
@@ -20,8 +21,8 @@ export function drafts(task, head, view) {
     const row = button.closest("tr");
     const place = button.value;
     const there = all().find((one) => one.querySelector("input").value === place);
-    if (there) return there;
-    const draft = made(place, text);
+    if (there && !beside.contains(there)) return there;
+    const draft = there ?? made(place, text);
     const talk = row.nextElementSibling?.matches(".talk") ? row.nextElementSibling : row.after(below(view)) ?? row.nextElementSibling;
     talk.firstElementChild.append(draft);
     return draft;
@@ -38,7 +39,7 @@ export function drafts(task, head, view) {
     if (!draft) return;
     const row = draft.closest("tr");
     draft.remove();
-    if (!row.firstElementChild.childElementCount) row.remove();
+    if (row && !row.firstElementChild.childElementCount) row.remove();
     keep();
   });
   document.addEventListener("input", (event) => { if (event.target.closest(".draft")) keep(); });
@@ -51,6 +52,7 @@ export function drafts(task, head, view) {
   for (const { at, text } of stored(key) ?? []) {
     const button = [...document.querySelectorAll("button.add")].find((one) => one.value === at);
     if (button) add(button, text);
+    else if (!all().some((one) => one.querySelector("input").value === at)) beside.append(made(at, text));
   }
   keep();
 }

@@ -10,5 +10,9 @@ async function refresh() {
 }
 
 live(refresh, refresh);
-// What a gate prints is told by nobody; it is looked at while one runs.
-setInterval(() => { if (!document.hidden && now.querySelector("[data-running]")) refresh(); }, 1500);
+// That a landing begins and what its gate prints is told by nobody: it is looked at, more often while one runs.
+let looked = 0;
+setInterval(() => {
+  looked += 1;
+  if (!document.hidden && (looked % 3 === 0 || now.querySelector("[data-running]"))) refresh();
+}, 1500);

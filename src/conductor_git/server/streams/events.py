@@ -14,7 +14,7 @@ from conductor_git.server.access.role import Who
 from conductor_git.server.streams.entry import Wanted
 from conductor_git.server.streams.live import Live, live
 from conductor_git.server.streams.response import EventStream
-from conductor_git.server.streams.stream import Stream, is_welcome
+from conductor_git.server.streams.stream import Stream, refusal
 from conductor_git.server.streams.subscription import Subscription
 
 router = APIRouter()
@@ -45,7 +45,7 @@ async def events(
     wanted = Wanted(frozenset(map(_type, kind or ())), None if task is None else parse_task_id(task))
     shared.require_room()
     await shared.ready()
-    stream = Stream("events", lambda: is_welcome(request, asking))
+    stream = Stream("events", lambda: refusal(request, asking))
     subscription = Subscription(shared, stream, wanted, since)
     await subscription.open()
     return EventStream(shared, stream, subscription.pieces())

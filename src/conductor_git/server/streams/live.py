@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +18,7 @@ from conductor_git.bus.watching.watch import Watch
 from conductor_git.errors import ConductorError, TooManyStreams
 from conductor_git.message import Message
 from conductor_git.project import Project
+from conductor_git.server import problem
 from conductor_git.server.streams.follower import Follower
 from conductor_git.server.streams.ring import Ring
 from conductor_git.server.streams.stream import Stream
@@ -26,6 +27,8 @@ from conductor_git.server.streams.watchers import Watchers
 BEAT_SECONDS: Final = 15.0
 MOST: Final = 4000
 """So many streams at once; one more is refused."""
+_REMOVED_SECONDS: Final = 0.5
+"""Where something is missing the whole repository may be on its way out: so much later it is clear which."""
 _READERS: Final = 4
 """So many threads read for all streams; what else is to be read waits for its turn."""
 T = TypeVar("T")
@@ -56,7 +59,7 @@ class Live:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._starting = asyncio.Lock()
         self._beating: asyncio.Task[None] | None = None
-        self._checks: set[asyncio.Task[None]] = set()
+        self._started: set[asyncio.Task[None]] = set()
         self._is_told = False
         self._stop = Stop()
         self._watching = threading.Thread(target=self._watch_tokens, name="token-watch", daemon=True)
@@ -95,6 +98,11 @@ class Live:
                 limit=MOST,
             )
 
+    async def reason(self, error: ConductorError) -> ConductorError:
+        """Why something failed: `error`, or that the repository is gone, which is seen a moment later."""
+        await asyncio.sleep(_REMOVED_SECONDS)
+        return error if await self.read(self.project.layout.common_dir.is_dir) else problem.gone()
+
     def close_soon(self) -> None:
         """End every stream and thread; from any thread, and without waiting. No stream is served after it."""
         if self._loop is not None:
@@ -122,12 +130,14 @@ class Live:
             stream.news.set()
 
     def _failed(self, error: ConductorError) -> None:
-        def tell() -> None:
+        self._soon(lambda: self._start(self._fail(error)))
+
+    async def _fail(self, error: ConductorError) -> None:
+        with suppress(RuntimeError):  # the server ends
+            because = await self.reason(error)
             for stream in self.streams:
                 if stream.kind == "events":
-                    stream.fail(error)
-
-        self._soon(tell)
+                    stream.fail(because)
 
     def _soon(self, call: Callable[[], None]) -> None:
         assert self._loop is not None
@@ -145,24 +155,27 @@ class Live:
         with Watch(self._tokens, unheard) as watch:
             while not self._stop.is_set:
                 watch.arm()
-                self._soon(self._check_soon)
+                self._soon(lambda: self._start(self._check()))
                 watch.wait(self._stop)
 
-    def _check_soon(self) -> None:
-        check = asyncio.create_task(self._check())
-        self._checks.add(check)
-        check.add_done_callback(self._checks.discard)
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        started = asyncio.create_task(work)
+        self._started.add(started)
+        started.add_done_callback(self._started.discard)
 
     async def _check(self) -> None:
         """End the streams of those who would not be let in any more."""
-        streams = [stream for stream in self.streams if not stream.is_ending]
         with suppress(RuntimeError):  # the server ends
-            for stream in await self.read(_unwelcome, streams):
-                stream.end("revoked")
+            if not await self.read(self._tokens.exists):
+                await asyncio.sleep(_REMOVED_SECONDS)
+            streams = [stream for stream in self.streams if not stream.is_ending]
+            for stream, error in await self.read(_refused, streams):
+                stream.refuse(error)
 
 
-def _unwelcome(streams: list[Stream]) -> list[Stream]:
-    return [stream for stream in streams if not stream.is_welcome()]
+def _refused(streams: list[Stream]) -> list[tuple[Stream, ConductorError]]:
+    asked = ((stream, stream.refusal()) for stream in streams)
+    return [(stream, error) for stream, error in asked if error is not None]
 
 
 def live(request: Request) -> Live:

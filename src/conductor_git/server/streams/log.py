@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 
 from conductor_git import __version__
+from conductor_git.errors import ConductorError
 from conductor_git.names import RunId, TaskId, parse_task_id
 from conductor_git.project import Project
 from conductor_git.server.access.gate import who
@@ -17,7 +18,7 @@ from conductor_git.server.streams.live import Live, live
 from conductor_git.server.streams.printed import Printed, spot
 from conductor_git.server.streams.response import EventStream
 from conductor_git.server.streams.sse import event, heartbeat, retry
-from conductor_git.server.streams.stream import Stream, is_welcome
+from conductor_git.server.streams.stream import Stream, refusal
 from conductor_git.workflow.attach import goes_on
 from conductor_git.workflow.log import attempt_log
 
@@ -49,7 +50,7 @@ async def log(
 
     printed = await shared.read(open_log)
     await shared.ready()
-    stream = Stream("log", lambda: is_welcome(request, asking))
+    stream = Stream("log", lambda: refusal(request, asking))
     return EventStream(shared, stream, _pieces(shared, stream, printed, (task, stderr)))
 
 
@@ -78,6 +79,8 @@ async def _pieces(
                     await stream.news.wait()
                 if found.is_over:
                     return
-        yield stream.farewell
+    except ConductorError as error:
+        stream.fail(await shared.reason(error))
     finally:
         printed.close()
+    yield stream.farewell

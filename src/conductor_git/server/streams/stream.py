@@ -8,7 +8,7 @@ from typing import Final
 
 from fastapi import Request
 
-from conductor_git.errors import ConductorError
+from conductor_git.errors import ConductorError, Unauthorized
 from conductor_git.server.access.gate import who
 from conductor_git.server.access.role import Who
 from conductor_git.server.streams.sse import event
@@ -18,11 +18,12 @@ GRACE_SECONDS: Final = 2.0
 
 
 class Stream:
-    """Belongs to the event loop; nothing here is called from another thread, `is_welcome` excepted, which may read."""
+    """Belongs to the event loop; nothing here is called from another thread, `refusal` excepted, which may read."""
 
-    def __init__(self, kind: str, is_welcome: Callable[[], bool]) -> None:
+    def __init__(self, kind: str, refusal: Callable[[], ConductorError | None]) -> None:
         self.kind = kind
-        self.is_welcome = is_welcome
+        self.refusal = refusal
+        """Why whoever reads it would not be let in any more; None as long as they would."""
         self.news = asyncio.Event()
         """Set where there may be something to send."""
         self.is_beat_due = False
@@ -45,6 +46,13 @@ class Stream:
     def fail(self, error: ConductorError) -> None:
         self._end(event("failure", {"error": error.document()}))
 
+    def refuse(self, error: ConductorError) -> None:
+        """End, because `error` is what its reader would be told now."""
+        if isinstance(error, Unauthorized):
+            self.end("revoked")
+        else:
+            self.fail(error)
+
     def beat(self) -> None:
         self.is_beat_due = True
         self.news.set()
@@ -65,9 +73,9 @@ class Stream:
             self.sending.cancel()
 
 
-def is_welcome(request: Request, asking: Who) -> bool:
-    """Whether whoever opened a stream would be let in again. Reads, so call it in a thread."""
+def refusal(request: Request, asking: Who) -> ConductorError | None:
+    """Why whoever opened a stream would not be let in again. Reads, so call it in a thread."""
     try:
-        return who(request).token_id == asking.token_id
-    except ConductorError:
-        return False
+        return None if who(request).token_id == asking.token_id else Unauthorized("another token is shown")
+    except ConductorError as refused:
+        return refused

@@ -41,7 +41,7 @@ class Subscription:
             async for piece in self._coming():
                 yield piece
         except ConductorError as error:
-            self._stream.fail(error)
+            self._stream.fail(await self._live.reason(error))
         if self._stream.is_ending:
             yield self._stream.farewell
 

@@ -18,6 +18,9 @@ MOST: Final = 20
 TYPES: Final = frozenset({"QUESTION", "ISSUE", "USER", "INFO", "DECISION", "FACT"})
 """What people and agents say to each other; the others tell what happened."""
 _HELD: Final = 200
+_NO_WORDS: Final = frozenset({"collision", "http", "token_made", "token_revoked"})
+"""A collision is in the prompt as it is now; what was foretold of it may have been settled since. The others are the
+audit of a server, for whoever looks after the project."""
 
 
 def news(bus: Bus, messages: Iterable[Message], task_id: TaskId, runs: Collection[str]) -> list[Message]:
@@ -49,8 +52,7 @@ def own_runs(layout: Layout, task_id: TaskId) -> frozenset[str]:
 
 
 def _is_said(message: Message) -> bool:
-    # A collision is in the prompt as it is now; what was foretold of it may have been settled since.
-    return message.type in TYPES and not message.recovered and message.meta.get("event") != "collision"
+    return message.type in TYPES and not message.recovered and message.meta.get("event") not in _NO_WORDS
 
 
 def _looked_up(bus: Bus, own: set[str], task_id: TaskId, runs: Collection[str]) -> Callable[[str], bool]:

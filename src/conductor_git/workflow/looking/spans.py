@@ -1,4 +1,7 @@
-"""What lies between two commits, worked out once in a process: commits never change, so neither does the answer."""
+"""What lies between two commits, worked out once in a process: commits never change, so neither does the answer.
+
+Any thread may ask. Once more than `_MOST` answers are known, all are forgotten.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ def changed_counts(git: Git, pairs: Iterable[Pair]) -> dict[Pair, int]:
 
 def _known(memory: dict[Pair, T], pairs: Iterable[Pair], ask: Callable[[set[Pair]], dict[Pair, T]]) -> dict[Pair, T]:
     wanted = set(pairs)
-    found = {pair: memory[pair] for pair in wanted if pair in memory}
+    found = {pair: known for pair in wanted if (known := memory.get(pair)) is not None}
     if missing := wanted - found.keys():
         answer = ask(missing)
         if len(memory) > _MOST:
