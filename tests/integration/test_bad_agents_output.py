@@ -102,7 +102,7 @@ def test_a_line_of_a_hundred_megabytes_is_taken_for_what_it_is(
     assert (attempt.end, attempt.exit_code) == (End.EXITED, 0)
     assert (folder(repository, attempt) / "output.md").read_text() == "after"
     assert len(log_of(repository, attempt)) <= logs.LOG_BYTES + 100
-    assert 0 < peak_memory(os.getpid()) - before < _MOST_MEMORY_KIB
+    assert peak_memory(os.getpid()) - before < _MOST_MEMORY_KIB  # none, where the process had room already
 
 
 def test_what_is_no_text_and_no_stream_breaks_nothing(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
