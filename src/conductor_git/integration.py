@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,7 @@ from conductor_git.layout import Layout
 _OWN_FILES: Final = ("objects/info/alternates", "config", "HEAD")
 """HEAD last: it is what makes git take the directory for a repository."""
 _SCRATCH: Final = "scratch"
+_AMONG_US: Final = threading.Lock()
 _HELD: Final = "held"
 
 
@@ -119,9 +121,14 @@ def _scratch(folder: Path) -> Iterator[Path]:
                 shutil.rmtree(place)
 
 
-def _scratches(folder: Path) -> AbstractContextManager[int]:
-    """Held while scratch directories come and go: the lock in one says nothing of one that is half made or removed."""
-    return durable.lock(folder.with_name(f"{folder.name}-lock"), purpose="scratch directories")
+@contextmanager
+def _scratches(folder: Path) -> Iterator[None]:
+    """Held while scratch directories come and go: the lock in one says nothing of one that is half made or removed.
+
+    Our own threads, of which many come at once, wait for one another and not for the file, which is asked in turns.
+    """
+    with _AMONG_US, durable.lock(folder.with_name(f"{folder.name}-lock"), purpose="scratch directories"):
+        yield
 
 
 def drop_scratch(layout: Layout) -> None:
