@@ -51,7 +51,27 @@ def theatre(tmp_path_factory: pytest.TempPathFactory) -> Theatre:
     return Theatre(tmp_path_factory.mktemp("theatre"), BATCHES, Batch(), TASKS)
 
 
-@pytest.mark.parametrize("phase", PHASES)
+SAMPLE: Final = (
+    "merge: the second is being stacked",
+    "gates: the log is begun",
+    "publish: one intent is on record",
+    "publish: the target has moved",
+    "records: one is completed",
+    "cleanup: of the first",
+    "red: what is green has landed",
+    "checkout: half written",
+    "undo: the target has moved",
+    "undo: the checkout is half written",
+)
+"""The phases of `make test`; `make faults` has the others."""
+CASES: Final = [name if name in SAMPLE else pytest.param(name, marks=pytest.mark.faults) for name in PHASES]
+
+
+def test_every_phase_of_the_sample_is_one() -> None:
+    assert [name for name in SAMPLE if name not in PHASES] == []
+
+
+@pytest.mark.parametrize("phase", CASES)
 def test_a_kill_in_each_phase_of_a_batch_is_mended_by_the_next_command_and_the_queue_goes_on(
     phase: str, theatre: Theatre
 ) -> None:
