@@ -57,6 +57,18 @@ def try_lock(path: Path) -> Iterator[int | None]:
         os.close(fd)
 
 
+def is_locked(path: Path) -> bool:
+    """Whether somebody holds the exclusive lock of `path`. Looking makes no file, and lookers see no other lookers."""
+    try:
+        fd = os.open(path, os.O_RDONLY | _OPEN)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _flock(fd, fcntl.LOCK_SH)
+    finally:
+        os.close(fd)
+
+
 @contextmanager
 def flocked(fd: int, *, seconds: float, path: Path) -> Iterator[None]:
     """Hold the exclusive lock of the open file `fd` itself (`path` names it in errors), then unlock it.
@@ -298,9 +310,9 @@ def _locked(fd: int) -> bool:
     return True
 
 
-def _flock(fd: int) -> bool:
+def _flock(fd: int, kind: int = fcntl.LOCK_EX) -> bool:
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in _BUSY:
             return False

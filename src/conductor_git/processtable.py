@@ -104,14 +104,17 @@ def out_of_memory_kills() -> int | None:
 
 
 def _look_in_proc(pid: int) -> tuple[float, bool] | None:
-    """Start time and whether it runs, from proc_pid_stat(5): state is field 3, starttime field 22."""
+    """Start time and whether it runs, from proc_pid_stat(5): state is field 3, num_threads 20, starttime 22.
+
+    A process whose first thread is a zombie still runs, and holds its files and locks, while it has another one.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
         return None
     # The name in field 2 may hold spaces and parentheses; nothing after it does.
     fields = stat.rpartition(b")")[2].split()
-    return int(fields[19]) / _TICKS, fields[0] not in (b"Z", b"X", b"x")
+    return int(fields[19]) / _TICKS, fields[0] not in (b"Z", b"X", b"x") or int(fields[17]) > 1
 
 
 def _look_with_psutil(pid: int) -> tuple[float, bool] | None:

@@ -300,6 +300,11 @@ class Run:
         return tuple(landing for landing in (self.landing, self.undo, self.join) if landing is not None)
 
     @property
+    def has_agent(self) -> bool:
+        """Whether it has an agent that we can launch."""
+        return bool(self.command or self.agent)
+
+    @property
     def last_attempt(self) -> Attempt | None:
         return self.attempts[-1] if self.attempts else None
 

@@ -10,6 +10,7 @@ import pytest
 
 from conductor_git import sparse
 from conductor_git.names import parse_task_id
+from conductor_git.processtable import is_alive
 from conductor_git.project import open_project
 from tests import kit
 from tests.integration.agents import attempt_of, ended, launch, worktree
@@ -207,3 +208,17 @@ def test_a_log_ends_with_the_server(repository: Path) -> None:
             server.serving.ending.set()
             assert [event.document["reason"] for event in reading.rest()] == ["shutdown"]
         (worktree(repository) / "go").touch()
+
+
+def test_a_log_whose_task_is_taken_away_ends_with_the_reason(server: Server, repository: Path, tmp_path: Path) -> None:
+    attempt = launch(repository, f"echo one; {UNTIL_GO}")
+    record = open_project(repository).layout.run_info(parse_task_id("prices"))
+    with stream(server, LOG) as reading:
+        told_until(reading, "one\n")
+        record.rename(tmp_path / "gone.yaml")
+        *_, last = reading.rest()
+    (tmp_path / "gone.yaml").rename(record)
+    (worktree(repository) / "go").touch()
+    kit.until(lambda: not any(map(is_alive, filter(None, (attempt.process, attempt.supervisor)))))
+
+    assert (last.name, last.document["error"]["code"]) == ("failure", "NOT_FOUND")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 import subprocess
@@ -180,6 +181,18 @@ def test_try_lock_yields_none_where_another_descriptor_holds_it(tmp_path: Path) 
         assert second is None
     with durable.try_lock(path) as again:
         assert again is not None
+
+
+def test_whoever_looks_at_a_lock_makes_no_file_and_is_not_taken_for_its_holder(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    assert not durable.is_locked(path)
+    assert not path.exists()
+    with durable.lock(path):
+        assert durable.is_locked(path)
+
+    with path.open("rb") as looker:
+        fcntl.flock(looker, fcntl.LOCK_SH)
+        assert not durable.is_locked(path)
 
 
 def test_a_child_that_inherited_the_lock_keeps_it_until_it_ends(tmp_path: Path) -> None:

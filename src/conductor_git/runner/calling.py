@@ -92,8 +92,3 @@ def _problem(called: Calling) -> str:
     if "/" in program and not program.startswith("/"):
         return ""
     return found.find(called.adapter, inherited(), start=False).problem
-
-
-def is_launchable(run: Run) -> bool:
-    """Whether the task has an agent that we can launch."""
-    return bool(run.command or run.agent)

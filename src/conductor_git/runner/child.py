@@ -28,15 +28,14 @@ class Child(Protocol):
         ...
 
 
-class Launched:
-    """A child of ours."""
+class _Followed:
+    """A process that is recognised, with the handle on it; how it ended is not known."""
 
-    def __init__(self, child: process.Child) -> None:
-        identity = identify(child.pid)
-        assert identity is not None, "a child that nobody has reaped has a pid"
-        self.process = identity
-        self._child = child
-        self._handle = _handle(child.pid)
+    def __init__(self, process: ProcessId) -> None:
+        self.process = process
+        self._handle = _handle(process.pid)
+        if not is_alive(process):  # the number may have been given to another one before we had a handle
+            self._let_go()
 
     @property
     def is_over(self) -> bool:
@@ -47,32 +46,31 @@ class Launched:
         return self._handle
 
     def reap(self) -> int | None:
-        _close(self._handle)
-        self._handle = None
-        return self._child.wait()
+        self._let_go()
+        return None
 
-
-class Adopted:
-    """A process that a supervisor before us started: its exit code went to whoever reaped it."""
-
-    def __init__(self, process: ProcessId) -> None:
-        self.process = process
-        self._handle = _handle(process.pid)
-        if not is_alive(process):  # the number may have been given to another one before we had a handle
-            _close(self._handle)
+    def _let_go(self) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
             self._handle = None
 
-    @property
-    def is_over(self) -> bool:
-        return not is_alive(self.process)
 
-    def fileno(self) -> int | None:
-        return self._handle
+class Adopted(_Followed):
+    """A process that a supervisor before us started: its exit code went to whoever reaped it."""
+
+
+class Launched(_Followed):
+    """A child of ours, which nobody else can reap."""
+
+    def __init__(self, child: process.Child) -> None:
+        identity = identify(child.pid)
+        assert identity is not None, "a child that nobody has reaped has a pid"
+        super().__init__(identity)
+        self._child = child
 
     def reap(self) -> int | None:
-        _close(self._handle)
-        self._handle = None
-        return None
+        super().reap()
+        return self._child.wait()
 
 
 def _handle(pid: int) -> int | None:
@@ -81,8 +79,3 @@ def _handle(pid: int) -> int | None:
         return os.pidfd_open(pid)
     except (AttributeError, OSError):
         return None
-
-
-def _close(handle: int | None) -> None:
-    if handle is not None:
-        os.close(handle)

@@ -13,7 +13,6 @@ from conductor_git.errors import AgentFailed, BadInput
 from conductor_git.processtable import is_alive
 from conductor_git.project import Project
 from conductor_git.run import Doing, ProcessId, Run, State
-from conductor_git.runner.calling import is_launchable
 from conductor_git.runner.environment import supervisor_environment
 from conductor_git.runner.stop import running
 
@@ -29,7 +28,7 @@ def launch(project: Project, run: Run) -> Run:
     process and its terminal. `AgentFailed` where no agent could be started, or nothing is on record in time; the task
     and its worktree stay.
     """
-    if not is_launchable(run):
+    if not run.has_agent:
         raise BadInput(f"{run.task_id} has no agent to launch", hint=f"conductor-git spawn {run.task_id} --agent NAME")
     log = project.layout.task(run.task_id) / "supervisor.log"
     place = [str(project.layout.common_dir), str(project.repository), run.task_id]

@@ -19,7 +19,6 @@ LOG_BYTES: Final = 16 << 20
 """What is kept of a log once its agent has ended: this much, half from its head and half from its end."""
 _LIVE_BYTES: Final = 2 * LOG_BYTES
 _CHUNK: Final = 1 << 20
-_END_BYTES: Final = 4096
 
 
 def bound(path: Path) -> None:
@@ -62,20 +61,6 @@ def seal_all(folder: Path) -> None:
         with suppress(ConductorError, OSError):
             bound(folder / name)
             seal(folder / name)
-
-
-def end_of(path: Path) -> str:
-    """The last few KiB of a log, masked, as text; empty where there is none."""
-    try:
-        with os.fdopen(durable.open_regular(path, os.O_RDONLY), "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            file.seek(max(0, size - _END_BYTES))
-            data = file.read(_END_BYTES)
-    except (OSError, ConductorError):
-        return ""
-    if size > _END_BYTES:
-        data = data.partition(b"\n")[2] or data
-    return masked(data).decode("utf-8", "replace")
 
 
 def masked(data: bytes) -> bytes:

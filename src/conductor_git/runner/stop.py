@@ -55,8 +55,7 @@ def running(run: Run) -> Attempt | None:
 
 def is_supervised(project: Project, task_id: TaskId) -> bool:
     """Whether a supervisor of the task lives: it holds a lock for as long as it does."""
-    with durable.try_lock(project.layout.supervisor_lock(task_id)) as held:
-        return held is None
+    return durable.is_locked(project.layout.supervisor_lock(task_id))
 
 
 def _supervisor(project: Project, task_id: TaskId) -> ProcessId | None:

@@ -23,7 +23,6 @@ from conductor_git.runner.agents.base import Adapter, AgentEvent, Kind
 from conductor_git.runner.agents.command import Command
 from conductor_git.runner.agents.registry import adapter
 from conductor_git.runner.agents.stream import Stream
-from conductor_git.runner.calling import is_launchable
 from conductor_git.settings import project_config
 from conductor_git.workflow.following import LOOK_SECONDS, Masking, Record, moments, opened, secrets, tail_start
 
@@ -131,7 +130,7 @@ def _looks(record: Record, path: Path) -> Iterator[Run]:
 def _require_agent(run: Run) -> None:
     if run.attempts or run.supervision is not None:
         return
-    begins = is_launchable(run) and run.state in (State.ASSIGNED, State.WORKING)
+    begins = run.has_agent and run.state in (State.ASSIGNED, State.WORKING)
     raise NotFound(
         f"no agent was started for {run.task_id} yet" if begins else f"{run.task_id} has no agent",
         hint=f"conductor-git {'resume' if begins else 'show'} {run.task_id}",

@@ -12,9 +12,9 @@ from conductor_git.bus.watching.stop import Stop
 from conductor_git.bus.watching.tell import unheard
 from conductor_git.bus.watching.watch import Watch
 from conductor_git.environment import inherited
-from conductor_git.errors import ConductorError
+from conductor_git.errors import ConductorError, NotFound
 from conductor_git.masking import REACH, mask_bytes, seam, secret_values
-from conductor_git.names import RunId, TaskId
+from conductor_git.names import RunId, TaskId, readable
 from conductor_git.processtable import is_alive
 from conductor_git.project import Project
 from conductor_git.run import Run
@@ -33,14 +33,19 @@ class Record:
         self._run = project.runs.get(task_id)
 
     def now(self) -> Run:
+        """What it says by now; `NotFound` where it was taken away meanwhile. What cannot be read now is as it was."""
         try:
             status = self._project.layout.run_info(self._task_id).stat()
             stamp = (status.st_ino, status.st_mtime_ns)
             if stamp != self._stamp:
                 self._run = self._project.runs.get(self._task_id)
                 self._stamp = stamp
+        except FileNotFoundError:
+            self._run = self._project.runs.get(self._task_id)
+        except NotFound:
+            raise
         except (OSError, ConductorError):
-            pass  # what cannot be read now is as it was
+            pass
         return self._run
 
 
@@ -112,6 +117,18 @@ def tail_start(fd: int, size: int) -> int:
         return 0
     before, newline, _ = os.pread(fd, size, start).partition(b"\n")
     return start + len(before) + 1 if newline else end
+
+
+def shown_end(log: Path, size: int) -> str | None:
+    """The whole lines in the last `size` bytes of the log, as a page shows them; None where there is none to open."""
+    descriptor = opened(log)
+    if descriptor is None:
+        return None
+    masking = Masking()
+    with os.fdopen(descriptor, "rb") as file:
+        file.seek(tail_start(descriptor, size))
+        data = masking.feed(file.read(size)) + masking.rest()
+    return readable(data.decode("utf-8", "surrogateescape"))
 
 
 def opened(log: Path) -> int | None:

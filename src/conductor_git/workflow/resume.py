@@ -6,7 +6,7 @@ from conductor_git.errors import BadInput
 from conductor_git.names import TaskId
 from conductor_git.project import Project
 from conductor_git.run import Run, State, illegal
-from conductor_git.runner.calling import is_launchable, require_usable
+from conductor_git.runner.calling import require_usable
 from conductor_git.runner.launch import launch
 from conductor_git.runner.stop import is_supervised, running
 from conductor_git.settings import project_config
@@ -25,7 +25,7 @@ def resume(project: Project, task_id: TaskId) -> tuple[Run, bool]:
     left = running(run)
     if left is None and run.state not in (State.ASSIGNED, State.WORKING):
         raise illegal(run, "resume", f"{task_id} is {run.state}: there is nothing for an agent to go on with")
-    if not is_launchable(run):
+    if not run.has_agent:
         raise BadInput(
             f"{task_id} was spawned without an agent, so there is none to start again",
             hint=f"cd {run.worktree} && conductor-git ctx",

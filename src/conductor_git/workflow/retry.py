@@ -15,7 +15,7 @@ from conductor_git.history import is_contained, tip_of
 from conductor_git.names import CommitId, TaskId, short
 from conductor_git.project import Project
 from conductor_git.run import TRANSITIONS, Event, Run, advance
-from conductor_git.runner.calling import is_launchable, require_usable
+from conductor_git.runner.calling import require_usable
 from conductor_git.runner.launch import launch
 from conductor_git.runner.stop import end_attempt
 from conductor_git.salvage.keep import Salvage, keep_commit, keep_head_of_gone, salvage
@@ -79,7 +79,7 @@ def retry(
 
 def _has_agent(run: Run) -> bool:
     """Whether an agent of ours worked on it, or was to; a task that a person took up by hand stays theirs."""
-    return is_launchable(run) and bool(run.command or run.attempts)
+    return run.has_agent and bool(run.command or run.attempts)
 
 
 def _launched(project: Project, run: Run) -> Run:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 from conductor_git import journal
 from conductor_git.actor import Actor
@@ -39,6 +39,22 @@ class _Said:
     comments: tuple[LineComment, ...]
     commit: CommitId | None
     """The commit that the reviewer means; None is whatever is in review."""
+
+
+class Give(Protocol):
+    """`approve` or `request_changes`, for those who are told by their caller which."""
+
+    def __call__(
+        self,
+        project: Project,
+        task_id: TaskId,
+        *,
+        by: Actor,
+        at: datetime,
+        commit: str | None = None,
+        body: str = "",
+        comments: Sequence[LineComment] = (),
+    ) -> Run: ...
 
 
 def approve(

@@ -26,7 +26,6 @@ from conductor_git.identity import place
 from conductor_git.integration import shared_config
 from conductor_git.project import Project
 from conductor_git.run import Event, Run, State, Step
-from conductor_git.runner.calling import is_launchable
 from conductor_git.runner.launch import launch
 from conductor_git.transition import begin
 from conductor_git.undo_spawn import remove_half_made
@@ -52,7 +51,7 @@ def spawn(project: Project, wanted: Plan, *, by: Actor, at: datetime, start_agen
         "new_directories": [str(parent) for parent in wanted.worktree.parents if not parent.exists()],
     }
     run = _made(project, wanted, facts, by, at)
-    return launch(project, run) if start_agent and is_launchable(run) else run
+    return launch(project, run) if start_agent and run.has_agent else run
 
 
 def _made(project: Project, wanted: Plan, facts: dict[str, Any], by: Actor, at: datetime) -> Run:

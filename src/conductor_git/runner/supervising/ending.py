@@ -10,6 +10,7 @@ from typing import Final
 from conductor_git import durable, process
 from conductor_git.errors import ConductorError
 from conductor_git.escape import Fingerprint, fingerprint
+from conductor_git.outputlog import log_end
 from conductor_git.processtable import out_of_memory_kills
 from conductor_git.project import Project
 from conductor_git.run import Attempt, End, Outcome, Phase, Run, has_handed_in, how_it_ended
@@ -126,7 +127,7 @@ def _judged(project: Project, seen: Seen, attempt: Attempt, folder: Path, world:
     handed_in = has_handed_in(project.runs.get(seen.run.task_id), attempt)
     if handed_in or attempt.end not in (End.EXITED, End.UNSTARTABLE, End.KILLED):
         return attempt
-    errors = logs.end_of(folder / "stderr.log")
+    errors = log_end(folder / "stderr.log")
     limit, until = tally.limit, tally.until
     if limit is None and attempt.exit_code != 0:
         limit, until = limits.told(errors, world.now()) or (None, None)

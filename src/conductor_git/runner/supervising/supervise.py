@@ -124,8 +124,13 @@ class _Supervisor:
         assert ourselves is not None, "we are alive"
         now = self.world.now()
         said = None if doing is None else Supervision(ourselves, doing, now, until, why)
+
+        def change(run: Run) -> Run:
+            is_known = run.supervision is not None and said == replace(run.supervision, since=now)
+            return run if is_known or run.supervision is said else replace(run, supervision=said)
+
         with suppress(ConductorError):  # only for those who look
-            note(self.project, self.task_id, lambda run: replace(run, supervision=said), at=now)
+            note(self.project, self.task_id, change, at=now)
 
     def _answered(self, run: Run, attempt: Attempt) -> None:
         """An agent that cannot edit has done its work where it has left an answer."""

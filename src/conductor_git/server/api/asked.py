@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Protocol
-
-from conductor_git.actor import Actor
 from conductor_git.names import TaskId
-from conductor_git.project import Project
 from conductor_git.review import LineComment, path_inside
 from conductor_git.run import Run
 from conductor_git.server.api.asking import Changing
 from conductor_git.server.api.bodies import Merge, Opinion
 from conductor_git.workflow.landing.wish import Wish
-
-
-class Give(Protocol):
-    """`approve` or `request_changes` of the workflow."""
-
-    def __call__(
-        self,
-        project: Project,
-        task_id: TaskId,
-        *,
-        by: Actor,
-        at: datetime,
-        commit: str | None = None,
-        body: str = "",
-        comments: Sequence[LineComment] = (),
-    ) -> Run: ...
+from conductor_git.workflow.review import Give
 
 
 def judge(asking: Changing, task_id: TaskId, body: Opinion, give: Give) -> Run:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +12,13 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from conductor_git import durable, journal
 from conductor_git.errors import ConductorError
-from conductor_git.names import TaskId, readable
 from conductor_git.project import Project
 from conductor_git.run import Run
 from conductor_git.server.pages.recent import recent
 from conductor_git.server.pages.rendering import page
 from conductor_git.server.pages.session import Looking
 from conductor_git.server.serving import Serving, serving
-from conductor_git.workflow.following import Masking, opened, tail_start
+from conductor_git.workflow.following import shown_end
 from conductor_git.workflow.queue import queues
 
 router = APIRouter(include_in_schema=False, dependencies=[Looking])
@@ -74,14 +72,9 @@ def _under_way(project: Project) -> Iterator[UnderWay]:
             run = project.runs.get(task_id)
         except (OSError, ValueError, LookupError, TypeError, ConductorError):
             continue  # it has just ended, or cannot be read
-        if verb in ("merge", "undo") and _is_alive(project, task_id):
+        # What was killed and holds its lock no more is mended by the next command.
+        if verb in ("merge", "undo") and durable.is_locked(project.layout.task_lock(task_id)):
             yield UnderWay(run, verb == "undo", since)
-
-
-def _is_alive(project: Project, task_id: TaskId) -> bool:
-    """Whether whoever does it still holds the task's lock; what was killed is mended by the next command."""
-    with durable.try_lock(project.layout.task_lock(task_id)) as held:
-        return held is None
 
 
 def _printing(project: Project, since: float) -> Iterator[Printing]:
@@ -89,7 +82,7 @@ def _printing(project: Project, since: float) -> Iterator[Printing]:
     for folder in _folders(project.layout.landings):
         log = _newest(folder)
         if log is not None and log[0] >= since and not (folder / "evidence.json").exists():
-            yield Printing(log[1].stem, _end(log[1]))
+            yield Printing(log[1].stem, shown_end(log[1], _LOG_BYTES) or "")
 
 
 def _folders(place: Path) -> list[Path]:
@@ -106,14 +99,3 @@ def _newest(folder: Path) -> tuple[float, Path] | None:
         return max(logs, default=None)
     except OSError:
         return None
-
-
-def _end(log: Path) -> str:
-    descriptor = opened(log)
-    if descriptor is None:
-        return ""
-    masking = Masking()
-    with os.fdopen(descriptor, "rb") as file:
-        file.seek(tail_start(descriptor, _LOG_BYTES))
-        data = masking.feed(file.read(_LOG_BYTES)) + masking.rest()
-    return readable(data.decode("utf-8", "surrogateescape"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -24,7 +24,7 @@ from conductor_git.server.pages.session import visitor as visitor_of
 from conductor_git.server.problem import status_of
 from conductor_git.server.serving import Serving, serving
 from conductor_git.settings import project_config
-from conductor_git.workflow.review import approve, request_changes
+from conductor_git.workflow.review import Give, approve, request_changes
 
 router = APIRouter(include_in_schema=False, dependencies=[Looking])
 
@@ -148,7 +148,7 @@ def decide(request: Request, task_id: str, server: Server, visitor: Visitor, for
     if form.one("add"):
         return _page(request, server, wanted, written, view=form.one("view"))
     try:
-        run = _give(form.one("verdict"))(server, wanted, visitor, form)
+        run = _judged(_give(form.one("verdict")), server, wanted, visitor, form)
     except ConductorError as refused:
         again = Written(written.body, written.drafts, refused)
         return _page(request, server, wanted, again, view=form.one("view"), status=status_of(refused))
@@ -170,30 +170,15 @@ def _draft(place: str, text: str) -> Draft:
     return Draft(side, int(line), path, text)
 
 
-_Give = Callable[[Serving, TaskId, Who, Form], Run]
-
-
-def _give(verdict: str) -> _Give:
-    ways: dict[str, _Give] = {"approve": _approve, "request_changes": _request_changes}
+def _give(verdict: str) -> Give:
+    ways: dict[str, Give] = {"approve": approve, "request_changes": request_changes}
     if verdict not in ways:
         raise BadInput(f"{verdict[:40]!r} is no verdict", hint="approve, or request changes")
     return ways[verdict]
 
 
-def _approve(server: Serving, task_id: TaskId, visitor: Who, form: Form) -> Run:
-    return approve(
-        server.project,
-        task_id,
-        by=visitor.actor._replace(name=parse_reviewer(visitor.name)),
-        at=server.clock(),
-        commit=form.one("commit"),
-        body=form.one("body"),
-        comments=_comments(form),
-    )
-
-
-def _request_changes(server: Serving, task_id: TaskId, visitor: Who, form: Form) -> Run:
-    return request_changes(
+def _judged(give: Give, server: Serving, task_id: TaskId, visitor: Who, form: Form) -> Run:
+    return give(
         server.project,
         task_id,
         by=visitor.actor._replace(name=parse_reviewer(visitor.name)),

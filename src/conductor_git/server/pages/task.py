@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final
+from datetime import datetime
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -23,7 +23,7 @@ from conductor_git.server.pages.timeline import timeline
 from conductor_git.server.serving import Serving, serving
 from conductor_git.workflow.diff import Form, diff
 from conductor_git.workflow.documents.note import note
-from conductor_git.workflow.following import Masking, opened, secrets, tail_start
+from conductor_git.workflow.following import secrets, shown_end
 from conductor_git.workflow.log import attempt_log
 from conductor_git.workflow.show import Shown, show
 
@@ -46,44 +46,38 @@ class Cost:
 
 @router.get("/tasks/{task_id}")
 def task(request: Request, task_id: str, server: Server) -> Response:
-    project, wanted, now = server.project, parse_task_id(task_id), server.clock()
-    shown = show(project, wanted, now=now)
-    run = shown.row.run
+    project, wanted = server.project, parse_task_id(task_id)
+    standing = _standing(project, wanted, server.clock())
     return page(
         request,
         "task.html",
-        shown=shown,
-        run=run,
-        note=note(shown.row),
-        picture=timeline(run, now),
-        words=_words(project, run),
+        **standing,
+        words=_words(project, standing["run"]),
         prompt=_prompt(project, wanted),
         log=_log(project, wanted),
-        files=_files(project, wanted),
-        cost=_cost(run),
-        how_it_ended=how_it_ended,
-        actions=_actions(shown),
     )
 
 
 @router.get("/tasks/{task_id}/summary")
 def summary(request: Request, task_id: str, server: Server) -> Response:
     """What changes of the page while a task goes on, for one that is open."""
-    project, wanted, now = server.project, parse_task_id(task_id), server.clock()
-    shown = show(project, wanted, now=now)
+    return page(request, "summary.html", **_standing(server.project, parse_task_id(task_id), server.clock()))
+
+
+def _standing(project: Project, task_id: TaskId, now: datetime) -> dict[str, Any]:
+    """How the task stands: what both the page and its summary show."""
+    shown = show(project, task_id, now=now)
     run = shown.row.run
-    return page(
-        request,
-        "summary.html",
-        shown=shown,
-        run=run,
-        note=note(shown.row),
-        picture=timeline(run, now),
-        files=_files(project, wanted),
-        cost=_cost(run),
-        how_it_ended=how_it_ended,
-        actions=_actions(shown),
-    )
+    return {
+        "shown": shown,
+        "run": run,
+        "note": note(shown.row),
+        "picture": timeline(run, now),
+        "files": _files(project, task_id),
+        "cost": _cost(run),
+        "how_it_ended": how_it_ended,
+        "actions": _actions(shown),
+    }
 
 
 @router.get("/tasks/{task_id}/talk")
@@ -110,14 +104,7 @@ def _log(project: Project, task_id: TaskId) -> str | None:
         log = attempt_log(project, task_id, number=None, stderr=False)
     except NotFound:
         return None
-    descriptor = opened(log.path)
-    if descriptor is None:
-        return ""
-    masking = Masking()
-    with os.fdopen(descriptor, "rb") as file:
-        file.seek(tail_start(descriptor, _LOG_BYTES))
-        data = masking.feed(file.read(_LOG_BYTES)) + masking.rest()
-    return readable(data.decode("utf-8", "surrogateescape"))
+    return shown_end(log.path, _LOG_BYTES) or ""
 
 
 def _files(project: Project, task_id: TaskId) -> Sequence[str] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +12,7 @@ from conductor_git.bus.watching.looks import sleep
 from conductor_git.bus.watching.stop import Stop
 from conductor_git.bus.watching.tell import unheard
 from conductor_git.bus.watching.watch import Watch
+from conductor_git.errors import NotFound
 from conductor_git.names import TaskId
 from conductor_git.project import Project
 from conductor_git.server.streams.stream import Stream
@@ -57,6 +58,7 @@ class _Watcher:
         self.streams: set[Stream] = set()
         self._project, self._name, self._soon = project, "stderr.log" if stderr else "stdout.log", soon
         self._record = Record(project, task_id)
+        self._seen = self._record.now()
         self._stopped = threading.Event()
         threading.Thread(target=self._run, name=f"log-watch {task_id}", daemon=True).start()
 
@@ -77,8 +79,10 @@ class _Watcher:
 
     def _path(self) -> Path:
         """The log of the last attempt; where there is none yet, the record, which will say so."""
-        run = self._record.now()
-        last, layout = run.last_attempt, self._project.layout
+        with suppress(NotFound):  # whoever reads the log finds that out too, and says so
+            self._seen = self._record.now()
+        run, layout = self._seen, self._project.layout
+        last = run.last_attempt
         return layout.run_info(run.task_id) if last is None else layout.attempt(run.task_id, last.run_id) / self._name
 
     def _wake(self) -> None:

@@ -16,11 +16,6 @@ def is_at_work(facts: Facts) -> bool:
     return facts.health in ("alive", "slow")
 
 
-def has_agent(run: Run) -> bool:
-    """Whether an agent of ours worked on it, or was to."""
-    return bool(run.command or run.agent)
-
-
 def agent_lines(facts: Facts) -> Iterator[str]:
     run, attempt = facts.run, facts.run.last_attempt
     if attempt is not None and attempt.ended_at is None:

@@ -9,7 +9,7 @@ from conductor_git.names import short
 from conductor_git.review import Verdict
 from conductor_git.run import Event, State
 from conductor_git.wording import age
-from conductor_git.workflow.explaining.agent import agent_lines, has_agent, is_at_work
+from conductor_git.workflow.explaining.agent import agent_lines, is_at_work
 from conductor_git.workflow.explaining.commands import ours
 from conductor_git.workflow.explaining.facts import Explanation, Facts
 
@@ -55,7 +55,7 @@ def _moves(facts: Facts) -> tuple[str, ...]:
         return (ours("start", run),)
     if is_at_work(facts):
         return (ours("log", run),)
-    again = (ours("resume", run),) if has_agent(run) else ()
+    again = (ours("resume", run),) if run.has_agent else ()
     return (f"cd {quote(run.worktree)} && conductor-git approve {run.review_of}", *again)
 
 

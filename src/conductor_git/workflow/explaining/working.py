@@ -8,7 +8,7 @@ from conductor_git.names import short
 from conductor_git.review import Review, Verdict
 from conductor_git.run import Event, Outcome, Step, Strategy
 from conductor_git.wording import counted, listed
-from conductor_git.workflow.explaining.agent import agent_lines, has_agent, is_at_work
+from conductor_git.workflow.explaining.agent import agent_lines, is_at_work
 from conductor_git.workflow.explaining.commands import (
     branch_again,
     conclude,
@@ -28,7 +28,7 @@ def assigned(facts: Facts) -> Explanation:
         return Explanation("a worktree", tuple(_files(facts)), (start_over(run, facts.tip),))
     if is_at_work(facts):
         return Explanation("its agent to start", (*agent_lines(facts), *foresight(facts)), (ours("stop", run),))
-    if has_agent(run):
+    if run.has_agent:
         because = ("its agent was not started", *(agent_lines(facts) if run.supervision is not None else ()))
         return Explanation("its worker to start", (*because, *foresight(facts)), (ours("resume", run),))
     because = ("it has no agent of ours: whoever takes it up says so",)
@@ -160,7 +160,7 @@ def _by_hand(facts: Facts) -> tuple[str, ...]:
 def _by_agent(facts: Facts) -> tuple[str, ...]:
     """The agent once more, on the branch as it is."""
     run = facts.run
-    return (ours("resume", run),) if has_agent(run) else ()
+    return (ours("resume", run),) if run.has_agent else ()
 
 
 def resolving(facts: Facts) -> tuple[str, ...]:

@@ -128,7 +128,8 @@ class Runner:
     def _done(self, action: Action) -> bool:
         """Whether it was done; why not is told, and remembered unless it may pass by itself."""
         try:
-            self._hands.perform(action)
+            if not self._hands.perform(action):
+                return False
         except LockTimeout:
             return False
         except ConductorError as refused:

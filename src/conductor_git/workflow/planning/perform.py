@@ -29,8 +29,11 @@ class Hands:
     approver: Actor
     clock: Callable[[], datetime]
 
-    def perform(self, action: Action) -> None:
-        """Do it, or raise why not; each is an operation of the project, mended by the next command after a kill."""
+    def perform(self, action: Action) -> bool:
+        """Do it, or raise why not; each is an operation of the project, mended by the next command after a kill.
+
+        False where somebody else is at it, such as a supervisor that is about to end.
+        """
         at = self.clock()
         match action:
             case Spawn():
@@ -38,7 +41,7 @@ class Hands:
             case Ask():
                 self._ask(action)
             case Resume(task_id):
-                resume.resume(self.project, task_id)
+                return resume.resume(self.project, task_id)[1]
             case Recall(task_id):
                 end.cancel(self.project, task_id, by=self.by, at=at, why="another commit is to be reviewed")
             case Approve(task_id, commit):
@@ -48,6 +51,7 @@ class Hands:
                 end_attempt(self.project, task_id, at=at)
             case _:
                 raise AssertionError(f"{action} is not done here")
+        return True
 
     def _spawn(self, action: Spawn) -> None:
         task = self.planned.by_id[action.task_id]
