@@ -19,6 +19,7 @@ from conductor_git.message import COORDINATOR_TYPES
 from conductor_git.names import CommitId, TaskId
 from conductor_git.record import to_tree
 from conductor_git.run import NEXT_COMMAND, TRANSITIONS, Outcome, Run, State
+from conductor_git.server import refusals as of_a_server
 from conductor_git.workflow.looking.health import Health
 from tests.docs.blocks import TOP, pages
 
@@ -70,6 +71,7 @@ def refusals(base: type[errors.ConductorError] = errors.ConductorError) -> Itera
 def test_every_refusal_has_its_exit_code_on_the_page() -> None:
     table = [row for row in rows(DOCS / "exit-codes.md") if re.fullmatch(r"[A-Z_]{4,}", row[1])]
 
+    assert of_a_server.Unauthorized in refusals()  # those of a server stand in a module of their own
     assert [row for row in table if not row[2]] == []
     assert sorted((int(row[0]), row[1]) for row in table) == sorted(
         {(refusal.exit_code, refusal.code) for refusal in refusals()}

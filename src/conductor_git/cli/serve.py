@@ -12,8 +12,9 @@ from conductor_git.cli import sigterm
 from conductor_git.cli.here import Here, here, picker, reviewer
 from conductor_git.cli.options import Json
 from conductor_git.cli.output import columns, document, narrate, say
-from conductor_git.errors import ExtraMissing, Forbidden
+from conductor_git.errors import ExtraMissing
 from conductor_git.run import utcnow
+from conductor_git.server.refusals import Forbidden
 
 if TYPE_CHECKING:
     from conductor_git.server.access.tokens import Token

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from conductor_git.errors import ConductorError, Forbidden, WrongHost
+from conductor_git.errors import ConductorError
 from conductor_git.masking import mask
 from conductor_git.server import problem
 from conductor_git.server.access import body as bodies
 from conductor_git.server.access.gate import SAFE
 from conductor_git.server.access.headers import secured
 from conductor_git.server.access.hosts import is_from_elsewhere
+from conductor_git.server.refusals import Forbidden, WrongHost
 from conductor_git.server.serving import Serving
 
 

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from conductor_git import durable, errors
 from conductor_git.errors import ConductorError
+from conductor_git.server import refusals
 from conductor_git.server.document import SCHEMA, Document
 
 STATUSES: Final[Mapping[type[ConductorError], int]] = {
@@ -22,26 +23,26 @@ STATUSES: Final[Mapping[type[ConductorError], int]] = {
     errors.NotFound: 404,
     errors.BaseNotFound: 404,
     errors.UnknownCursor: 404,
-    errors.Unauthorized: 401,
-    errors.Forbidden: 403,
+    refusals.Unauthorized: 401,
+    refusals.Forbidden: 403,
     errors.SelfReview: 403,
     errors.WrongReviewer: 403,
     errors.Untrusted: 403,
     errors.ConfigChanged: 403,
     errors.UnsafePath: 403,
-    errors.MethodNotAllowed: 405,
+    refusals.MethodNotAllowed: 405,
     errors.StaleRevision: 412,
     errors.TooLarge: 413,
-    errors.UnsupportedType: 415,
-    errors.WrongHost: 421,
+    refusals.UnsupportedType: 415,
+    refusals.WrongHost: 421,
     errors.GitFailed: 500,
     errors.LockTimeout: 503,
     errors.StateUnwritable: 503,
     errors.NotARepository: 503,
-    errors.RepositoryGone: 503,
-    errors.TokensUnreadable: 503,
+    refusals.RepositoryGone: 503,
+    refusals.TokensUnreadable: 503,
     errors.BusDamaged: 503,
-    errors.TooManyStreams: 503,
+    refusals.TooManyStreams: 503,
     errors.BusMoved: 503,
     errors.GitTooOld: 503,
     errors.WaitTimeout: 504,
@@ -51,12 +52,12 @@ STATUSES: Final[Mapping[type[ConductorError], int]] = {
 _REFUSALS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 _CODES: Final[Mapping[int, type[ConductorError]]] = {
     400: errors.BadInput,
-    401: errors.Unauthorized,
-    403: errors.Forbidden,
+    401: refusals.Unauthorized,
+    403: refusals.Forbidden,
     404: errors.NotFound,
-    405: errors.MethodNotAllowed,
+    405: refusals.MethodNotAllowed,
     413: errors.TooLarge,
-    415: errors.UnsupportedType,
+    415: refusals.UnsupportedType,
 }
 
 
@@ -102,7 +103,7 @@ def install(app: FastAPI) -> None:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, ConductorError)
-    if is_gone(request) and not isinstance(error, errors.RepositoryGone):
+    if is_gone(request) and not isinstance(error, refusals.RepositoryGone):
         return _told(request, gone())
     return _told(request, error)
 
@@ -122,7 +123,7 @@ async def _of_http(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         refused: ConductorError = errors.NotFound(f"there is no {request.url.path}", hint="see /api/v1/openapi.json")
     elif error.status_code == 405:
-        refused = errors.MethodNotAllowed(f"nothing answers {place}", hint="see /api/v1/openapi.json")
+        refused = refusals.MethodNotAllowed(f"nothing answers {place}", hint="see /api/v1/openapi.json")
     else:
         kind = _CODES.get(error.status_code, ConductorError)
         refused = kind(str(error.detail), hint="see /api/v1/openapi.json")
@@ -148,5 +149,5 @@ def is_gone(request: Request) -> bool:
     return not request.app.state.serving.project.layout.common_dir.is_dir()
 
 
-def gone() -> errors.RepositoryGone:
-    return errors.RepositoryGone("the repository that this server is for is not there any more", hint="git status")
+def gone() -> refusals.RepositoryGone:
+    return refusals.RepositoryGone("the repository that this server is for is not there any more", hint="git status")

@@ -16,7 +16,7 @@ from typing import Final
 
 import uvicorn
 
-from conductor_git.errors import BadInput, NoToken, PortTaken
+from conductor_git.errors import BadInput
 from conductor_git.process import identify, is_alive
 from conductor_git.project import Project
 from conductor_git.server.access import hosts, tokens
@@ -27,6 +27,7 @@ from conductor_git.server.access.tokens import Token, Tokens
 from conductor_git.server.app import create_app
 from conductor_git.server.deaf import cut_off
 from conductor_git.server.ending import Ending
+from conductor_git.server.refusals import NoToken, PortTaken
 from conductor_git.server.serving import Serving
 
 _BACKLOG: Final = 2048

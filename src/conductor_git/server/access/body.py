@@ -10,7 +10,8 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Message, Receive
 
-from conductor_git.errors import BadInput, TooLarge, UnsupportedType
+from conductor_git.errors import BadInput, TooLarge
+from conductor_git.server.refusals import UnsupportedType
 
 LIMIT: Final = 1024 * 1024
 SECONDS: Final = 60

@@ -8,11 +8,12 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
-from conductor_git.errors import ConductorError, Forbidden, RepositoryGone, Unauthorized
+from conductor_git.errors import ConductorError
 from conductor_git.server.access.hosts import Hosts
 from conductor_git.server.access.role import Role, Who
 from conductor_git.server.access.sessions import Session, Sessions
 from conductor_git.server.access.tokens import Tokens
+from conductor_git.server.refusals import Forbidden, RepositoryGone, Unauthorized
 from conductor_git.workflow.looking.glance import glance
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from conductor_git import durable
-from conductor_git.errors import ConductorError, NotFound, TokensUnreadable
+from conductor_git.errors import ConductorError, NotFound
 from conductor_git.layout import Layout
 from conductor_git.names import TaskId
 from conductor_git.run import ProcessId
 from conductor_git.server.access.role import Role, Who
+from conductor_git.server.refusals import TokensUnreadable
 
 PREFIX: Final = "cgt"
 _SECRET_BYTES: Final = 32

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Body, Query
 
 from conductor_git.bus.thread import thread as conversation
-from conductor_git.errors import BadInput, Forbidden
+from conductor_git.errors import BadInput
 from conductor_git.message import Message, Parent, message_document
 from conductor_git.names import TaskId, parse_task_id
 from conductor_git.server.access.role import Role
@@ -18,6 +18,7 @@ from conductor_git.server.api.asking import Asking, Change, Changing, Look
 from conductor_git.server.api.once import OnceKey, once
 from conductor_git.server.api.routing import api_router, changed, told
 from conductor_git.server.document import Document
+from conductor_git.server.refusals import Forbidden
 from conductor_git.workflow.say import said_document, say
 
 router = api_router("bus")

@@ -14,9 +14,9 @@ from fastapi import Depends, Header
 from pydantic import BaseModel
 
 from conductor_git import durable
-from conductor_git.errors import IdempotencyConflict
 from conductor_git.server.api.asking import Asking
 from conductor_git.server.document import Document
+from conductor_git.server.refusals import IdempotencyConflict
 
 KEPT: Final = timedelta(days=1)
 _LIMIT: Final = 4 * 1024 * 1024

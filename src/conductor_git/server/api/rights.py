@@ -7,9 +7,9 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
-from conductor_git.errors import Forbidden
 from conductor_git.server.access.gate import who
 from conductor_git.server.access.role import Role, Who
+from conductor_git.server.refusals import Forbidden
 
 PREFIX: Final = "/api/v1"
 

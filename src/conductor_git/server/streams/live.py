@@ -15,10 +15,11 @@ from fastapi import Request
 from conductor_git.bus.watching.stop import Stop
 from conductor_git.bus.watching.tell import unheard
 from conductor_git.bus.watching.watch import Watch
-from conductor_git.errors import ConductorError, TooManyStreams
+from conductor_git.errors import ConductorError
 from conductor_git.message import Message
 from conductor_git.project import Project
 from conductor_git.server import problem
+from conductor_git.server.refusals import TooManyStreams
 from conductor_git.server.streams.follower import Follower
 from conductor_git.server.streams.ring import Ring
 from conductor_git.server.streams.stream import Stream

@@ -8,9 +8,10 @@ from typing import Final
 
 from fastapi import Request
 
-from conductor_git.errors import ConductorError, Unauthorized
+from conductor_git.errors import ConductorError
 from conductor_git.server.access.gate import who
 from conductor_git.server.access.role import Who
+from conductor_git.server.refusals import Unauthorized
 from conductor_git.server.streams.sse import event
 
 GRACE_SECONDS: Final = 2.0
