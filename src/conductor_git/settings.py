@@ -47,7 +47,7 @@ def bus_address(project: Project, config: Config) -> Address:
 
 def without_effect(config: Config) -> tuple[str, ...]:
     """The keys that are set and that this version reads without acting on them, so that nobody relies on them."""
-    given = {"setup": config.setup, "include": config.include, "team": config.team, "queue.auto": config.queue.auto}
+    given = {"setup": config.setup, "include": config.include, "team": config.team}
     return tuple(key for key, value in given.items() if value)
 
 

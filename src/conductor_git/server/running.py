@@ -27,6 +27,7 @@ from conductor_git.server.access.tokens import Token, Tokens
 from conductor_git.server.app import create_app
 from conductor_git.server.deaf import cut_off
 from conductor_git.server.ending import Ending
+from conductor_git.server.lander import Lander
 from conductor_git.server.refusals import NoToken, PortTaken
 from conductor_git.server.serving import Serving
 
@@ -76,7 +77,8 @@ def opened(project: Project, host: str, port: int, *, name: str, clock: Callable
 def run(place: Opened, log: Callable[[str], None], ends: Callable[[], None]) -> None:
     """Answer until a signal comes; `ends` is called then, before what is being answered is waited for.
 
-    The first signal lets changes under way (a landing and its gates) finish and ends the streams. A second one ends
+    What is approved lands by itself meanwhile, where the config says so. The first signal lets changes under way (a
+    landing and its gates) finish and ends the streams. A second one ends
     the process at once, as a kill does: the next command mends what that leaves.
     """
     _allow_connections()
@@ -90,7 +92,11 @@ def run(place: Opened, log: Callable[[str], None], ends: Callable[[], None]) -> 
         ws="none",
         backlog=_BACKLOG,
     )
-    Running(config, place.serving.ending, ends).run(sockets=[place.listening])
+    serving = place.serving
+    lander = Lander(serving.project, serving.clock, log)
+    serving.ending.on(lander.stop)
+    with lander.working():
+        Running(config, serving.ending, ends).run(sockets=[place.listening])
 
 
 class Running(uvicorn.Server):
