@@ -12,7 +12,8 @@ RunId = NewType("RunId", str)
 CommitId = NewType("CommitId", str)
 """A full object id, 40 or 64 hex digits."""
 
-_TASK_ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
+MAX_TASK_ID: Final = 64
+_TASK_ID: Final = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{MAX_TASK_ID - 1}}}", re.ASCII)
 
 
 def parse_task_id(text: str) -> TaskId:

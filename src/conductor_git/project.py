@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shlex import quote
 from typing import Final
@@ -28,6 +29,9 @@ class Project:
     git: Git
     runs: FileRuns
     bus: CurrentBus
+    has_moved: Callable[[], bool] | None = field(default=None, compare=False, repr=False)
+    """Of a process that lives long: whether any branch may have moved since this was called last. `looking.tips` calls
+    it."""
 
     def holding(self, *descriptors: int) -> Project:
         """The same project, whose git children keep the given locks until the last of them has ended."""

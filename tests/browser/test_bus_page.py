@@ -45,7 +45,7 @@ def test_a_search_and_a_type_leave_what_they_name_also_of_what_comes(visit: Visi
     page.get_by_role("button", name="Show").click()
     expect(page.locator(".word")).to_have_count(1)
     post(repository, "FACT", "Nothing to see.")
-    post(repository, "FACT", "Pears are dearer now.")
+    post(repository, "FACT", "Dearer are pears now.")
     expect(page.locator(".word")).to_have_count(2)
     expect(page.get_by_text("Nothing to see.")).to_have_count(0)
     page.get_by_label("Type").select_option("QUESTION")
@@ -82,7 +82,8 @@ def test_an_answer_written_on_the_page_of_a_task_stands_below_its_question(
     page.get_by_role("button", name="Post").click()
     expect(page.locator("#talk .depth-1")).to_contain_text("Seven.")
     post(repository, "INFO", "Understood.")
-    expect(page.locator("#talk")).to_contain_text("Understood.")
+    understood = page.locator("#talk .word").filter(has_text="Understood.")
+    expect(understood.get_by_role("button", name="Reply")).to_be_visible()
     assert [one.parents for one in open_project(repository).bus.tail(2)] == [(Parent(question, "answers"),), ()]
 
 

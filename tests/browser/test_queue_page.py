@@ -122,6 +122,19 @@ def test_a_landing_is_taken_back_from_the_queue_page(visit: Visit, repository: P
     expect(page.locator(row("pears"))).to_contain_text("undone")
 
 
+def test_what_did_not_land_with_the_others_is_told_with_its_conflict(visit: Visit, repository: Path) -> None:
+    for name, price in (("pears", "6"), ("dear-pears", "9")):
+        tasks.approved(repository, name, {"src/prices.py": PEARS.replace("6", price)})
+    page = visit.page
+    page.goto("/queue")
+    page.get_by_role("button", name="Land all 2").click()
+    sent_back = page.get_by_role("region", name="Sent back at their landing")
+    expect(sent_back).to_contain_text("conflict src/prices.py")
+    expect(page.get_by_role("button", name="Undo")).to_have_count(1)
+    sent_back.get_by_role("link", name="dear-pears").click()
+    expect(page.locator("#summary .state").first).to_have_text("working")
+
+
 def test_without_scripts_a_task_is_approved_landed_and_taken_back(
     browser: Browser, server: Server, repository: Path
 ) -> None:

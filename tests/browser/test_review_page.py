@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
+from conductor_git.message import Message
+from conductor_git.names import parse_task_id
+from conductor_git.project import open_project
+from conductor_git.review import LineComment, Side
 from conductor_git.run import State
 from conductor_git.server.access.role import Role
+from conductor_git.store.reviews import FileReviews
 from tests import kit
 from tests.browser.browsing import Visit, visiting
 from tests.browser.scene import BETTER, LOGIN, TEST
@@ -71,6 +77,27 @@ def test_folded_lines_open_and_changed_words_are_marked(visit: Visit, view: str)
     expect(file.locator(".t-k", has_text="def").first).to_be_visible()
 
 
+@pytest.mark.parametrize("view", ["unified", "split"])
+def test_line_ends_that_come_and_go_are_shown_on_their_side(visit: Visit, repository: Path, view: str) -> None:
+    tasks.commit(repository, {"ends.py": b"a = 1\nb = 2\r\nlast = 3"})
+    worktree = tasks.spawn(repository, "ends")
+    tasks.commit(worktree, {"ends.py": b"a = 1\r\nb = 2\nlast = 3\n"})
+    tasks.hand_in(repository, "ends")
+    page = visit.page
+    page.goto(f"/tasks/ends/review?view={view}")
+    went, came = page.locator("td.code:is(.del, .del > *)"), page.locator("td.code:is(.add, .add > *)")
+    assert [text(one) for one in (went, came)] == [
+        ["a = 1", "b = 2␍", "last = 3 no newline"],
+        ["a = 1␍", "b = 2", "last = 3"],
+    ]
+    expect(page.get_by_title("no newline at the end of the file")).to_have_count(1)
+
+
+def text(cells: Locator) -> list[str]:
+    """What stands in each of them beside the button and the sign."""
+    return [" ".join(cell.locator("code, .unended").all_inner_texts()) for cell in cells.all()]
+
+
 @pytest.mark.usefixtures("review")
 @pytest.mark.parametrize("view", ["unified", "split"])
 def test_a_line_that_was_folded_takes_a_comment_which_stays(visit: Visit, repository: Path, view: str) -> None:
@@ -85,7 +112,8 @@ def test_a_line_that_was_folded_takes_a_comment_which_stays(visit: Visit, reposi
     expect(page.locator("#beside").get_by_label("Comment on src/login.py, line 6")).to_have_value("An hour?")
     page.get_by_role("button", name="Request changes").click()
     expect(page.locator("#summary .state").first).to_have_text("working")
-    assert "src/login.py:6: An hour?" in tasks.told(repository, "REVIEW", "fix-login")[0]
+    (given,) = FileReviews(open_project(repository).layout).all(parse_task_id("fix-login"))
+    assert given.comments == (LineComment("src/login.py", 6, "An hour?", Side.NEW),)
 
 
 def test_what_changed_since_ones_own_review_is_a_view_of_its_own(
@@ -135,22 +163,54 @@ def test_what_was_written_on_lines_that_are_gone_is_not_lost(visit: Visit, repos
     assert len(visit.refused) == 1
 
 
-def test_an_agent_is_asked_for_a_review(visit: Visit, repository: Path, review: Path) -> None:
-    config = "agents:\n  critic:\n    command: [sh, -c, 'conductor-git approve fix-login -m Fine']\n"
-    tasks.commit(repository, {".conductor.yaml": config})
+@pytest.fixture
+def critic(repository: Path) -> None:
+    """An agent that approves, and one that is not installed."""
+    config = """\
+        agents:
+          critic: {command: [sh, -c, 'conductor-git approve fix-login -m Fine']}
+          other: {command: [sh, -c, exit]}
+          absent: {command: [/nowhere/absent]}
+        """
+    tasks.commit(repository, {".conductor.yaml": textwrap.dedent(config)})
     assert kit.conductor("config", "trust", "--yes", cwd=repository).code == 0
+
+
+@pytest.mark.usefixtures("critic")
+@pytest.mark.parametrize("place", ["", "/review"], ids=["task", "review"])
+def test_an_agent_is_asked_for_a_review(visit: Visit, repository: Path, review: Path, place: str) -> None:
     page = visit.page
-    page.goto("/tasks/fix-login/review")
-    page.get_by_text("Ask an agent for a review").click()
-    page.get_by_label("Agent").select_option("critic")
+    page.goto(f"/tasks/fix-login{place}")
+    options = page.get_by_label("Reviewer").get_by_role("option")
+    assert "critic" in options.all_inner_texts()
+    assert "absent" not in options.all_inner_texts()
+    page.get_by_label("Reviewer").select_option("critic")
     page.get_by_label("What it should look at").fill("The hash")
     page.get_by_role("button", name="Ask for a review").click()
     expect(page).to_have_url(f"{visit.url}/tasks/fix-login.review-1")
     kit.until(lambda: tasks.record(repository, "fix-login.review-1").state.is_final)
     assert tasks.record(repository, "fix-login").state is State.APPROVED
+    page.goto("/")
+    expect(page.locator('[data-column="failed"] .card')).to_contain_text("reviewed")
+    expect(page.locator('[data-column="completed"] .card')).to_have_count(0)
     page.goto("/tasks/fix-login/review")
     expect(page.get_by_label("Reviews")).to_contain_text("Fine")
     assert review.exists()
+
+
+@pytest.mark.usefixtures("critic", "review")
+def test_what_was_chosen_stays_while_the_page_changes(visit: Visit, repository: Path) -> None:
+    page = visit.page
+    page.goto("/tasks/fix-login")
+    page.get_by_label("Reviewer").select_option("other")
+    page.get_by_label("What it should look at").fill("The hash")
+    page.get_by_label("What it should look at").blur()
+    spawned = kit.conductor("spawn", "judge", "--review", "fix-login", "--no-start", cwd=repository)
+    assert spawned.code == 0, spawned
+    open_project(repository).bus.append(Message("FACT", "Somebody looks at it.", task_id="fix-login"))
+    expect(page.get_by_role("region", name="Agents that review it").get_by_role("link")).to_have_text("judge")
+    expect(page.get_by_label("Reviewer")).to_have_value("other")
+    expect(page.get_by_label("What it should look at")).to_have_value("The hash")
 
 
 def test_a_branch_that_moves_while_somebody_reads_is_announced(visit: Visit, review: Path) -> None:

@@ -56,6 +56,15 @@ def test_an_agent_is_stopped_and_goes_on_by_buttons(visit: Visit, repository: Pa
     expect(page.locator("#summary")).to_contain_text("2 attempts")
 
 
+def test_an_agent_that_was_not_started_is_started_by_a_button(visit: Visit, repository: Path) -> None:
+    spawned = kit.conductor("spawn", "prices", "--no-start", "--", "sh", "-c", agents.WAIT, cwd=repository)
+    assert spawned.code == 0, spawned
+    visit.page.goto("/tasks/prices")
+    visit.page.get_by_role("button", name="Start its agent").click()
+    expect(visit.page.locator("#summary .health")).to_have_text("alive")
+    expect(visit.page.get_by_role("button", name="Start its agent")).to_have_count(0)
+
+
 def test_a_task_is_cancelled_and_tried_again_by_buttons(visit: Visit, repository: Path) -> None:
     page = visit.page
     tasks.spawn(repository, "prices")

@@ -22,16 +22,10 @@ from tests import kit
 from tests.integration.apis import API, refused, told
 from tests.integration.served import from_own_page
 from tests.kit import tasks
-from tests.kit.server import Server, serving
+from tests.kit.server import Server
 
 GRACE: Final = "Grace H."
 Prepare = Callable[[Path], object]
-
-
-@pytest.fixture
-def server(repository: Path) -> Iterator[Server]:
-    with serving(repository) as running:
-        yield running
 
 
 @pytest.fixture

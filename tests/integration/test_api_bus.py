@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -13,21 +12,9 @@ from conductor_git.project import open_project
 from tests import kit
 from tests.integration.apis import API, refused, told
 from tests.kit import tasks
-from tests.kit.server import Server, serving
+from tests.kit.server import Server
 
 KEY = "sk-ant-0123456789abcdefghij"
-
-
-@pytest.fixture
-def server(repository: Path) -> Iterator[Server]:
-    with serving(repository) as running:
-        yield running
-
-
-@pytest.fixture
-def admin(server: Server) -> Iterator[httpx.Client]:
-    with server.client() as client:
-        yield client
 
 
 def post(client: httpx.Client, body: str, **more: object) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,21 +25,9 @@ from conductor_git.server.serving import Serving
 from conductor_git.store.reviews import FileReviews
 from tests.integration.apis import API, refused, told
 from tests.kit import tasks
-from tests.kit.server import Server, serving
+from tests.kit.server import Server
 
 KEY = {"Idempotency-Key": "one-and-the-same"}
-
-
-@pytest.fixture
-def server(repository: Path) -> Iterator[Server]:
-    with serving(repository) as running:
-        yield running
-
-
-@pytest.fixture
-def admin(server: Server) -> Iterator[httpx.Client]:
-    with server.client() as client:
-        yield client
 
 
 def notes(repository: Path) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
@@ -22,7 +21,6 @@ from conductor_git.workflow import review
 from tests.integration.apis import API, refused, told
 from tests.integration.traces import traces
 from tests.kit import tasks
-from tests.kit.server import Server, serving
 
 PRICES = parse_task_id("prices")
 STALE = {"If-Match": '"99"'}
@@ -30,18 +28,6 @@ VERBS = (
     "start done approve request-changes merge undo cancel fail retry stop resume heartbeat priority reviews"
 ).split()
 BODIES = {"priority": {"priority": 1}, "reviews": {"verdict": "approve"}}
-
-
-@pytest.fixture
-def server(repository: Path) -> Iterator[Server]:
-    with serving(repository) as running:
-        yield running
-
-
-@pytest.fixture
-def admin(server: Server) -> Iterator[httpx.Client]:
-    with server.client() as client:
-        yield client
 
 
 def in_review(repository: Path) -> Path:

@@ -13,15 +13,9 @@ from conductor_git.server.api import rights
 from conductor_git.server.api.rights import PREFIX, RIGHTS
 from tests.integration.apis import API, refused, told
 from tests.kit import tasks
-from tests.kit.server import Server, serving
+from tests.kit.server import Server
 
 PLACES = {"task_id": "own-task", "landing_id": "0" * 40, "run_id": "1", "name": "1.log", "msg_id": "MSG-1"}
-
-
-@pytest.fixture
-def server(repository: Path) -> Iterator[Server]:
-    with serving(repository) as running:
-        yield running
 
 
 def described(server: Server) -> set[tuple[str, str]]:

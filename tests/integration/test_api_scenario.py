@@ -28,6 +28,7 @@ class Hands(Protocol):
     def verb(self, verb: str, **words: Any) -> Any: ...
     def look(self, what: str) -> Any: ...
     def review(self, verdict: str, message: str, *comments: dict[str, Any]) -> Any: ...
+    def ask(self, name: str) -> Any: ...
 
 
 class Commands:
@@ -55,6 +56,9 @@ class Commands:
             verdict, "prices", "--as", "ada", "-m", message, *(w for one in words for w in ("--comment", one))
         )
 
+    def ask(self, name: str) -> Any:
+        return self.run("spawn", name, "--review", "prices", "-m", "Look at NEW")
+
 
 class Requests:
     """By requests."""
@@ -79,12 +83,17 @@ class Requests:
         body = {"message": message, "comments": list(comments)}
         return self.reviewer.post(f"{API}/tasks/prices/{verdict}", json=body).json()
 
+    def ask(self, name: str) -> Any:
+        body = {"task_id": name, "review_of": "prices", "prompt": "Look at NEW"}
+        return self.admin.post(f"{API}/tasks", json=body).json()
+
 
 def story(hands: Hands, repository: Path) -> Iterator[tuple[str, Any]]:
     yield "spawn", hands.spawn()
     worktree = Path(tasks.record(repository, "prices").worktree)
     yield "start", hands.verb("start")
     yield "nothing to review", hands.verb("done")
+    yield "a reviewer too early", hands.ask("critic")
     tasks.commit(worktree, FIRST)
     yield "done", hands.verb("done", message="Raised")
     yield "too early", hands.verb("merge")
@@ -94,6 +103,8 @@ def story(hands: Hands, repository: Path) -> Iterator[tuple[str, Any]]:
     yield "show what was said", hands.look("show")
     tasks.commit(worktree, FIXED)
     yield "done again", hands.verb("done")
+    yield "a reviewer", hands.ask("critic")
+    yield "the same one again", hands.ask("critic")
     yield "approve", hands.review("approve", "reads well")
     yield "diff with what was said", hands.look("diff")
     yield "queue", hands.look("queue")
@@ -122,5 +133,6 @@ def test_commands_and_requests_tell_one_story_with_the_same_documents(tmp_path: 
     first, second = Masked(one.parent), Masked(other.parent)
     for (what, said), (_, answered) in zip(by_commands, by_requests, strict=True):
         assert (what, second(answered)) == (what, first(said))
-    assert by_requests[-2][1]["tasks"][0]["state"] == "CANCELLED"
+    critic, prices = by_requests[-2][1]["tasks"]
+    assert (critic["state"], critic["review_of"], prices["state"]) == ("ASSIGNED", "prices", "CANCELLED")
     assert open_project(one).runs.get(parse_task_id("prices")).generation == 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +13,6 @@ from conductor_git.names import parse_task_id
 from conductor_git.project import open_project
 from tests.integration.apis import API, refused, told
 from tests.kit import tasks
-from tests.kit.server import Server, serving
-
-
-@pytest.fixture
-def server(repository: Path) -> Iterator[Server]:
-    with serving(repository) as running:
-        yield running
-
-
-@pytest.fixture
-def admin(server: Server) -> Iterator[httpx.Client]:
-    with server.client() as client:
-        yield client
 
 
 def make(client: httpx.Client, task_id: str, **order: Any) -> dict[str, Any]:
@@ -163,7 +149,7 @@ def test_a_body_of_the_wrong_shape_makes_nothing(admin: httpx.Client, repository
         ({"task_id": "a", "base": "--upload-pack=x"}, 404, "BASE_NOT_FOUND"),
         ({"task_id": "a", "target": "nowhere"}, 404, "BASE_NOT_FOUND"),
         ({"task_id": "a", "needs": ["b"]}, 404, "NOT_FOUND"),
-        ({"task_id": "a", "review": "b"}, 404, "NOT_FOUND"),
+        ({"task_id": "a", "review_of": "b"}, 404, "NOT_FOUND"),
         ({"task_id": "a", "existing": True}, 404, "NOT_FOUND"),
         ({"task_id": "a", "agent": "nobody"}, 422, "BAD_INPUT"),
     ],

@@ -25,15 +25,9 @@ from tests import kit
 from tests.integration import families
 from tests.integration.apis import API, refused, told
 from tests.kit import tasks
-from tests.kit.server import Server, serving
+from tests.kit.server import Server
 
 APPROVE = {"verdict": "approve"}
-
-
-@pytest.fixture
-def server(repository: Path) -> Iterator[Server]:
-    with serving(repository) as running:
-        yield running
 
 
 @contextmanager
@@ -89,7 +83,7 @@ def test_a_worker_chooses_nobody_who_reviews_its_own_work(server: Server, reposi
     tasks.commit(tasks.spawn(repository, "prices"), {"new.py": "1\n"})
     tasks.hand_in(repository, "prices")
     with worker_of(server, "prices") as worker:
-        refused(worker.post(f"{API}/tasks", json={"task_id": "mine", "review": "prices"}), 403, "SELF_REVIEW")
+        refused(worker.post(f"{API}/tasks", json={"task_id": "mine", "review_of": "prices"}), 403, "SELF_REVIEW")
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
 from conductor_git.names import parse_task_id
-from conductor_git.project import Project, open_project
+from conductor_git.project import Project
 from conductor_git.server.access.role import Role
 from tests import kit
 from tests.integration.agents import ended, launch
@@ -22,15 +21,9 @@ GATES = "gates:\n  - {name: there, run: 'test ! -e red.txt'}\n"
 
 
 @pytest.fixture
-def project(repository: Path) -> Project:
-    return open_project(repository)
-
-
-@pytest.fixture
-def server(repository: Path) -> Iterator[Server]:
-    with serving(repository) as running:
-        figures(running)  # whoever asks first begins the counting of what the bus takes
-        yield running
+def server(server: Server) -> Server:
+    figures(server)  # whoever asks first begins the counting of what the bus takes
+    return server
 
 
 def figures(server: Server) -> dict[str, float]:

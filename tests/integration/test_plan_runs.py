@@ -152,6 +152,20 @@ def test_a_quorum_of_other_agents_approves_and_each_commit_is_looked_at_anew(rep
     assert all(tasks.record(repository, name).plan == "plan" for name in plans.reviewers(repository, "one"))
 
 
+def test_a_task_with_the_longest_of_names_is_reviewed_by_agents_too(repository: Path) -> None:
+    name, other = "a" * 64, "a" * 63 + "b"
+    plans.prepared(repository, critic=f"conductor-git approve {name} || conductor-git approve {other}")
+    listed = f"{{{name}: {{prompt: x}}, {other}: {{prompt: y}}}}"
+    text = f"agent: fast\napprove: {{agent-quorum: 1}}\nreviewers: [critic]\ntasks: {listed}"
+
+    done = plans.run(repository, plans.written(repository, text))
+
+    assert done.code == 0, done
+    assert plans.states(repository, name, other) == ["COMPLETED", "COMPLETED"]
+    ids = [*plans.reviewers(repository, name), *plans.reviewers(repository, other)]
+    assert len(set(ids)) == 2
+
+
 def test_no_more_agents_than_the_plan_allows_run_at_once(repository: Path) -> None:
     alone = f"mkdir ../busy || touch ../overlap; {plans.WORK.format(done='rmdir ../busy; conductor-git done')}"
     plans.prepared(repository, gates="true", fast=alone)

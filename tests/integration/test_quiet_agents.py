@@ -15,7 +15,7 @@ from conductor_git.processtable import is_alive
 from conductor_git.project import open_project
 from conductor_git.run import Attempt, End, ProcessId, utcnow
 from conductor_git.runner.supervising.beating import beating
-from conductor_git.workflow.looking.health import health
+from conductor_git.workflow.looking.health import signs
 from tests import kit
 from tests.integration.agents import WAIT, launch
 from tests.integration.supervised import PRICES, OwnWorld, prepared, processes_of, said, settled, supervised
@@ -211,8 +211,8 @@ def test_a_living_agent_without_a_sign_is_slow_and_is_left_alone(repository: Pat
     assert last is not None
     then = datetime.fromtimestamp(last, UTC)
 
-    assert health(project, run, then + timedelta(minutes=9, seconds=59)) == "alive"
-    assert health(project, run, then + timedelta(minutes=10, seconds=1)) == "slow"
+    assert signs(project, [run], then + timedelta(minutes=9, seconds=59))[0].health == "alive"
+    assert signs(project, [run], then + timedelta(minutes=10, seconds=1))[0].health == "slow"
 
     os.utime(project.layout.activity(PRICES), (DAYS_AGO, DAYS_AGO))
     assert (row(repository)["health"], row(repository)["supervised"]) == ("slow", True)

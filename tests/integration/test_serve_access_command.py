@@ -88,11 +88,14 @@ def test_the_link_is_the_answer_and_the_rest_is_narration(repository: Path) -> N
     with subprocess.Popen(
         command, cwd=repository, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdout is not None
-        link = process.stdout.readline().strip()
-        page = httpx.get(link, trust_env=False)
-        process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=60)
+        try:
+            assert process.stdout is not None
+            link = process.stdout.readline().strip()
+            page = httpx.get(link, trust_env=False, timeout=60)
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()  # after a failure too, where it would be waited for without end
 
     assert page.status_code == 200
     assert link.startswith("http://127.0.0.1:")

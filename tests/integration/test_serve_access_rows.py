@@ -38,12 +38,6 @@ TRAVERSING: Final = (
 )
 
 
-@pytest.fixture
-def server(repository: Path) -> Iterator[Server]:
-    with serving(repository) as running:
-        yield running
-
-
 @pytest.fixture(scope="module")
 def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One with a task, for requests that change nothing."""

@@ -41,12 +41,6 @@ CHANGES: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
 )
 
 
-@pytest.fixture
-def server(repository: Path) -> Iterator[Server]:
-    with serving(repository) as running:
-        yield running
-
-
 def test_every_route_says_that_the_repository_was_removed_and_makes_nothing_of_it(
     server: Server, repository: Path
 ) -> None:

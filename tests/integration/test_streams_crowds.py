@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import resource
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from conductor_git.project import Project, open_project
+from conductor_git.project import Project
 from conductor_git.server.access.role import Role
 from conductor_git.server.streams import live
 from conductor_git.server.streams.ring import KEPT_BYTES
@@ -20,17 +19,6 @@ from tests.kit.server import Server, serving
 
 CLIENTS = 1000
 LARGE = "x" * 100_000
-
-
-@pytest.fixture
-def project(repository: Path) -> Project:
-    return open_project(repository)
-
-
-@pytest.fixture
-def server(repository: Path) -> Iterator[Server]:
-    with serving(repository) as running:
-        yield running
 
 
 @pytest.fixture

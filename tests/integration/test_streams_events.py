@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +10,13 @@ import httpx
 import pytest
 
 from conductor_git import __version__
-from conductor_git.project import Project, open_project
+from conductor_git.project import Project
 from conductor_git.server.access.role import Role
 from conductor_git.server.streams.entry import BEGINNING
 from tests import kit
 from tests.integration.streamed import EVENTS, post, stream
 from tests.kit import tasks
 from tests.kit.server import Server, serving
-
-
-@pytest.fixture
-def project(repository: Path) -> Project:
-    return open_project(repository)
-
-
-@pytest.fixture
-def server(repository: Path) -> Iterator[Server]:
-    with serving(repository) as running:
-        yield running
 
 
 def test_a_stream_begins_with_hello_and_then_has_each_new_message_under_its_id(

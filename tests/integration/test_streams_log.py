@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,6 @@ from tests.kit.server import Server, serving
 LOG = "/api/v1/tasks/prices/log"
 KEY = "sk-ant-0123456789abcdefghij"
 UNTIL_GO = "until [ -e go ]; do sleep 0.02; done"
-
-
-@pytest.fixture
-def server(repository: Path) -> Iterator[Server]:
-    with serving(repository) as running:
-        yield running
 
 
 def said(events: list[Event]) -> str:

@@ -62,6 +62,16 @@ def test_a_task_that_landed_before_a_person_agreed_to_a_new_config_can_still_be_
     assert not (repository / "src/new.py").exists()
 
 
+def test_what_is_offered_again_is_told_without_what_others_landed_meanwhile(repository: Path) -> None:
+    landed(repository, "prices", {"src/prices.py": DEAR})
+    landed(repository, "plums", {"src/plums.py": "PLUM = 1\n"})
+    assert undo(repository, "prices").code == 0
+
+    told = kit.conductor("diff", "prices", "--name-only", cwd=repository)
+
+    assert told.out.split() == ["src/prices.py"]
+
+
 @pytest.mark.parametrize("strategy", ["merge", "squash", "rebase"])
 def test_after_an_undo_the_work_goes_on_and_lands_again(repository: Path, strategy: str) -> None:
     landed(repository, "prices", {"src/prices.py": DEAR, "src/new.py": "NEW = 1\n"}, "--strategy", strategy)

@@ -11,9 +11,9 @@ from conductor_git.config.plan import Approval, Policy
 from conductor_git.names import CommitId, RunId, TaskId
 from conductor_git.review import Review, Verdict
 from conductor_git.run import Attempt, Doing, End, Event, ProcessId, Run, State, Step, Supervision, advance
+from conductor_git.workflow.agent_review.naming import reviewer_id
 from conductor_git.workflow.planning.facts import Facts
 from conductor_git.workflow.planning.planned import Planned, PlannedTask
-from conductor_git.workflow.planning.verdicts import reviewer_id
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 PLAN = "checkout"

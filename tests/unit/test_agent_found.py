@@ -117,6 +117,32 @@ def test_looking_only_starts_nothing(tmp_path: Path) -> None:
     assert started.exists()
 
 
+def test_a_program_that_told_its_version_is_asked_again_only_once_it_is_another_one(tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    script = f"echo >>{asked}; echo 2.1.83"
+    environment = program(tmp_path / "bin", script)
+    found = [find(Claude(), environment, remember=True) for _ in range(3)]
+
+    assert [one.version for one in found] == ["2.1.83"] * 3
+    assert len(asked.read_text()) == 1
+    find(Claude(), environment)  # whoever asks how things are now is told
+    assert len(asked.read_text()) == 2
+
+    (tmp_path / "bin" / "claude").write_text(f"#!/bin/sh\n{script}.1\n")
+    assert find(Claude(), environment, remember=True).version == "2.1.83.1"
+    (tmp_path / "bin" / "claude").unlink()
+    assert find(Claude(), {"PATH": str(tmp_path / "bin")}, remember=True).path is None
+
+
+def test_what_could_not_be_used_is_tried_again(tmp_path: Path) -> None:
+    environment = program(tmp_path / "bin", f"test -e {tmp_path / 'mended'} && echo 2.1.83")
+    assert all(find(Claude(), environment, remember=True).problem for _ in range(2))
+
+    (tmp_path / "mended").touch()
+
+    assert find(Claude(), environment, remember=True).version == "2.1.83"
+
+
 def test_a_command_of_the_projects_own_is_looked_for_and_not_started(tmp_path: Path) -> None:
     environment = program(tmp_path / "bin", f"touch {tmp_path / 'started'}")
 

@@ -67,6 +67,17 @@ def _postgres(text: str) -> str:
     return text
 
 
+def only(known: int) -> AfterValidator:
+    """Refuses a document of every other version than the `known` one."""
+
+    def check(version: int) -> int:
+        if version != known:
+            raise ValueError(f"is {version}, and this conductor-git reads {known}")
+        return version
+
+    return AfterValidator(check)
+
+
 def _masked(url: str) -> str:
     return _PASSWORD.sub(r"\1:***", url)
 
@@ -195,7 +206,7 @@ class Salvage(_Part):
 class Config(_Part):
     """Everything a project can settle. `target` None is the branch that the task was spawned from."""
 
-    version: int = VERSION
+    version: Annotated[int, only(VERSION)] = VERSION
     target: RefName | None = None
     branch: Annotated[RefName, AfterValidator(_template)] = "worker/{task_id}"
     worktrees: Annotated[Text, AfterValidator(_template)] = "../{repo}.worktrees/{task_id}"
@@ -213,13 +224,6 @@ class Config(_Part):
     salvage: Salvage = Salvage()
     team: Annotated[Text, AfterValidator(_postgres), PlainSerializer(_masked, when_used="json")] | None = None
     push: RefName | None = None
-
-    @field_validator("version")
-    @classmethod
-    def _known_version(cls, version: int) -> int:
-        if version != VERSION:
-            raise ValueError(f"is {version}, and this conductor-git reads {VERSION}")
-        return version
 
     @field_validator("gates", "setup")
     @classmethod

@@ -20,12 +20,11 @@ from pydantic import (
     PlainValidator,
     StringConstraints,
     ValidationError,
-    field_validator,
     model_validator,
 )
 
 from conductor_git.config.layers import Layer
-from conductor_git.config.model import Name, RefName, Text
+from conductor_git.config.model import Name, RefName, Text, only
 from conductor_git.config.problem import Problem, described, dotted
 from conductor_git.errors import BadPlan, BadTaskId
 from conductor_git.names import TaskId, parse_task_id
@@ -151,7 +150,7 @@ class PlanTask(_Part):
 class PlanDocument(_Part):
     """A plan as it is written; `name` None is the stem of its file."""
 
-    version: int
+    version: Annotated[int, only(VERSION)]
     name: PlanName | None = None
     target: RefName | None = None
     agent: Choice | None = None
@@ -162,13 +161,6 @@ class PlanDocument(_Part):
     fail_fast: bool = False
     stages: Names = ()
     tasks: dict[PlannedId, PlanTask] = Field(min_length=1)
-
-    @field_validator("version")
-    @classmethod
-    def _known_version(cls, version: int) -> int:
-        if version != VERSION:
-            raise ValueError(f"is {version}, and this conductor-git reads {VERSION}")
-        return version
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from conductor_git.server import metrics, problem
 from conductor_git.server.access.gate import who
 from conductor_git.server.document import Document
 from conductor_git.server.door import Door
+from conductor_git.server.moving import Moving
 from conductor_git.server.noticing import Noticing
 from conductor_git.server.pages.rendering import problem_page
 from conductor_git.server.serving import Serving
@@ -69,10 +70,11 @@ def create_app(serving: Serving, log: Callable[[str], None] = _quiet) -> FastAPI
         redirect_slashes=False,
     )
     layout = serving.project.layout
-    changes = Noticing(layout.tasks)
+    changes, moving = Noticing(layout.tasks), Moving(layout.common_dir)
     serving.ending.on(changes.close)
+    serving.ending.on(moving.close)
     runs = RememberingRuns(layout, changes=changes)
-    serving = replace(serving, project=replace(serving.project, runs=runs))
+    serving = replace(serving, project=replace(serving.project, runs=runs, has_moved=moving))
     app.state.serving = serving
     problem.install(app)
     app.state.problem_page = problem_page

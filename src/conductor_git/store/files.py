@@ -72,6 +72,10 @@ class FileRuns:
             except NotFound:
                 continue  # removed since the listing
 
+    def whole(self) -> tuple[Run | BadRecord, ...]:
+        """As `scan`, all at once. Of a store that is quick it is the same tuple only if no record changed meanwhile."""
+        return tuple(self.scan())
+
 
 def _lock_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.lock")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from operator import is_
 from threading import Lock
 from typing import ClassVar, Final, NamedTuple
 
@@ -39,6 +40,12 @@ class _Whole:
         self.found: dict[str, Run | BadRecord] | None = None
         self.sorted: tuple[Run | BadRecord, ...] = ()
 
+    def keep(self, found: tuple[Run | BadRecord, ...]) -> tuple[Run | BadRecord, ...]:
+        """`found`, or the tuple of the last look where that holds the very same."""
+        if len(found) != len(self.sorted) or not all(map(is_, found, self.sorted)):
+            self.sorted = found
+        return self.sorted
+
 
 @dataclass(frozen=True, slots=True)
 class RememberingRuns(FileRuns):
@@ -64,13 +71,13 @@ class RememberingRuns(FileRuns):
         return found
 
     def scan(self) -> Iterator[Run | BadRecord]:
-        return self._looked_through() if self.changes is None else iter(self._told(self.changes))
+        return iter(self.whole())
 
-    def _told(self, changes: Callable[[], Collection[str] | None]) -> tuple[Run | BadRecord, ...]:
+    def whole(self) -> tuple[Run | BadRecord, ...]:
         whole = self._whole
         with whole.lock:
             found, whole.found = whole.found, None  # should anything fail, the next look is at all of them
-            names = changes()
+            names = None if self.changes is None else self.changes()
             if names is None or found is None:
                 found = {_name(one): one for one in self._looked_through()}
             else:
@@ -81,8 +88,8 @@ class RememberingRuns(FileRuns):
                 if not names and not bad:
                     whole.found = found
                     return whole.sorted
-            whole.found, whole.sorted = found, tuple(found[name] for name in sorted(found))
-            return whole.sorted
+            whole.found = found
+            return whole.keep(tuple(found[name] for name in sorted(found)))
 
     def _look_again(self, found: dict[str, Run | BadRecord], task_id: TaskId) -> None:
         self._known.pop(task_id, None)

@@ -96,8 +96,12 @@ def _head(project: Project, run: Run) -> CommitId:
 
 
 def base_of(project: Project, run: Run, head: CommitId) -> CommitId:
-    """Where what landing would bring begins: the merge base of `head` and the target, as it was before a landing."""
-    target = run.landing.target_before if run.landing and run.merge_commit else None
+    """Where what landing would bring begins: the merge base of `head` and the target.
+
+    Of what has landed, the target is what it was before that; a branch offered again after an undo has not landed.
+    """
+    has_landed = run.merge_commit is not None and head == run.head_commit
+    target = run.landing.target_before if run.landing and has_landed else None
     # 128: the target is gone
     merge_base = project.git.run("merge-base", target or run.target_ref, head, ok=(0, 1, 128))
     return CommitId(merge_base.text) if merge_base.code == 0 else run.base_commit

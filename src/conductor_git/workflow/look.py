@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -12,8 +12,8 @@ from conductor_git.names import TaskId
 from conductor_git.project import Project
 from conductor_git.run import Run, State
 from conductor_git.workflow.looking import spans as between
-from conductor_git.workflow.looking.glimpse import Foreseen, glimpse
-from conductor_git.workflow.looking.health import Health, health, is_supervised
+from conductor_git.workflow.looking.glimpse import Foreseen, glimpse, is_settled
+from conductor_git.workflow.looking.health import Health, signs
 from conductor_git.workflow.looking.sift import LIVE, sift
 from conductor_git.workflow.looking.tips import tips as tips_of
 
@@ -80,15 +80,15 @@ def rows(project: Project, runs: Sequence[Run], now: datetime, *, among: Sequenc
     counts = between.changed_counts(project.git, spans.values())
     foreseen = glimpse(project, among, tips) if _can_meet(live, among, apart.values()) else {}
     places = _places(project, among)
-    for run in runs:
+    for run, seen in zip(runs, signs(project, runs, now), strict=True):
         age = max(0.0, (now - run.updated_at).total_seconds())
         if run.state.is_final:  # most are, and the rest is of those that are not
-            yield Row(run, None, age, tips.get(run.branch_ref), tips.get(run.target_ref), supervised=is_supervised(run))
+            yield Row(run, None, age, tips.get(run.branch_ref), tips.get(run.target_ref), supervised=seen.supervised)
             continue
         ahead, behind = apart.get(pairs.get(run.task_id, ("", "")), (None, None))
         yield Row(
             run,
-            health(project, run, now),
+            seen.health,
             age,
             tips.get(run.branch_ref),
             tips.get(run.target_ref),
@@ -97,8 +97,18 @@ def rows(project: Project, runs: Sequence[Run], now: datetime, *, among: Sequenc
             counts.get(spans.get(run.task_id, ("", ""))),
             foreseen.get(run.task_id),
             *places.get(run.task_id, _Place()),
-            supervised=is_supervised(run),
+            supervised=seen.supervised,
         )
+
+
+def is_lasting(project: Project, shown: Sequence[Row], among: Sequence[Run], tips: Mapping[str, str]) -> bool:
+    """Whether `rows` tells the same as `shown` for as long as nothing changes but ages: no record, branch or sign.
+
+    `tips` are of before `shown` was made.
+    """
+    live = [row for row in shown if not row.run.state.is_final]
+    apart = [(row.ahead or 0, row.behind or 0) for row in live]
+    return not _can_meet([row.run for row in live], among, apart) or is_settled(project, among, tips)
 
 
 def _can_meet(live: Sequence[Run], among: Sequence[Run], apart: Iterable[tuple[int, int]]) -> bool:

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from conductor_git import process
 from conductor_git.errors import AgentFailed
@@ -35,11 +35,28 @@ class Finding:
     keys: tuple[str, ...]
 
 
-def find(adapter: Adapter, environment: Mapping[str, str], *, start: bool = True) -> Finding:
+class _Program(NamedTuple):
+    """A program as it lay on the disk, and what it was asked."""
+
+    path: str
+    inode: int
+    changed_ns: int
+    size: int
+    command: tuple[str, ...]
+    oldest: tuple[int, ...]
+
+
+_versions: dict[_Program | None, str | None] = {}
+
+
+def find(adapter: Adapter, environment: Mapping[str, str], *, start: bool = True, remember: bool = False) -> Finding:
     """Look for the agent's program on the PATH of `environment`, and for its key; with `start`, ask for its version.
 
     A version command gets ten seconds, runs in the root directory (a project's own files decide nothing), and has no
     other provider's keys. A program whose path is relative to the worktree cannot be looked for before that is there.
+
+    With `remember`, one that told this process a version that will do is asked again only once its file is another one:
+    what it starts in its turn, and its environment, are taken to be the same.
     """
     has_key = any(environment.get(key) for key in adapter.keys)
     path = _located(adapter.program, environment)
@@ -47,7 +64,7 @@ def find(adapter: Adapter, environment: Mapping[str, str], *, start: bool = True
         return _finding(adapter, None, None, f"{adapter.program} is not installed, or not on PATH", has_key)
     version, problem = None, ""
     if start and adapter.version_command and Path(path).is_absolute():
-        version, problem = _asked(adapter, path, environment)
+        version, problem = (_remembered if remember else _asked)(adapter, path, environment)
     if not problem and adapter.needs_key and not has_key:
         problem = f"no key: {' or '.join(adapter.keys)} has to be set"
     return _finding(adapter, path, version, problem, has_key)
@@ -61,6 +78,26 @@ def _located(program: str, environment: Mapping[str, str]) -> str | None:
     if "/" in program and not program.startswith("/"):
         return program
     return shutil.which(program, path=environment.get("PATH", ""))
+
+
+def _remembered(adapter: Adapter, path: str, environment: Mapping[str, str]) -> tuple[str | None, str]:
+    """As `_asked`; what failed is not remembered, since it may be mended elsewhere."""
+    program = _program(adapter, path)
+    if program in _versions:
+        return _versions[program], ""
+    version, problem = _asked(adapter, path, environment)
+    if program is not None and not problem:
+        _versions[program] = version
+    return version, problem
+
+
+def _program(adapter: Adapter, path: str) -> _Program | None:
+    try:
+        seen = Path(path).stat()
+    except OSError:  # removed since it was found
+        return None
+    command, oldest = tuple(adapter.version_command), tuple(adapter.oldest)
+    return _Program(path, seen.st_ino, seen.st_mtime_ns, seen.st_size, command, oldest)
 
 
 def _asked(adapter: Adapter, path: str, environment: Mapping[str, str]) -> tuple[str | None, str]:

@@ -119,7 +119,7 @@ class Attempting:
             **agent_environment(self.project, run, attempt.run_id, called.keys),
             **launch.environment,
         }
-        found = find(called.adapter, environment)
+        found = find(called.adapter, environment, remember=True)
         if found.problem:
             raise AgentFailed(found.problem, hint="conductor-git agents --check")
         if self.world.is_told_to_end:

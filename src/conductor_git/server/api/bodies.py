@@ -27,8 +27,8 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def example(**values: Any) -> ConfigDict:
-    return ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [values]})
+def example(*more: dict[str, Any], **values: Any) -> ConfigDict:
+    return ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [values, *more]})
 
 
 class Wanted(Body):
@@ -47,7 +47,12 @@ class Wanted(Body):
 class Spawn(Body):
     """As the options of `conductor-git spawn`; what is null is left to the config."""
 
-    model_config = example(task_id="fix-login", prompt="Fix the login redirect loop", start=False)
+    model_config = example(
+        {"task_id": "critic", "review_of": "fix-login", "agent": "codex", "prompt": "Look at the redirect"},
+        task_id="fix-login",
+        prompt="Fix the login redirect loop",
+        start=False,
+    )
 
     task_id: Annotated[str, Field(max_length=200, examples=["fix-login"])]
     prompt: Text = ""
@@ -60,8 +65,8 @@ class Spawn(Body):
     reviews_required: Annotated[int, Field(ge=1, le=100)] | None = None
     priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = 0
     existing: bool = False
-    review: TaskName | None = None
-    """The task whose commit in review the new one is to review."""
+    review_of: TaskName | None = None
+    """The task whose commit in review the new one is to review, as `spawn --review`."""
     start: bool = True
     """Whether its agent is started, where it has one."""
 

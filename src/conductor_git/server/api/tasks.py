@@ -11,15 +11,15 @@ from conductor_git.server.api import bodies, examples, shapes
 from conductor_git.server.api.answer import answer, tagged, task_answer
 from conductor_git.server.api.asking import Change, Changing, Look, TaskPath
 from conductor_git.server.api.once import OnceKey, once
+from conductor_git.server.api.retold import list_answer
 from conductor_git.server.api.rights import PREFIX
 from conductor_git.server.api.routing import api_router, changed, told
-from conductor_git.server.api.rows import rows_answer
 from conductor_git.server.document import Document
 from conductor_git.settings import project_config
 from conductor_git.workflow import spawn as spawning
 from conductor_git.workflow.agent_review.spawn import plan_review
 from conductor_git.workflow.documents.show import show_document
-from conductor_git.workflow.listing import Asked, listing
+from conductor_git.workflow.listing import Asked
 from conductor_git.workflow.show import show
 from conductor_git.workflow.spawning import order as ordering
 
@@ -39,8 +39,7 @@ def list_tasks(asking: Look, wanted: Annotated[bodies.Wanted, Query()]) -> Docum
         after=None if wanted.cursor is None else parse_task_id(wanted.cursor),
         limit=wanted.limit,
     )
-    found = listing(asking.project, asked, now=asking.now())
-    return rows_answer(found.rows, next=found.next, total=found.total)
+    return list_answer(asking.project, asked, asking.now())
 
 
 @router.post("/tasks", status_code=201, responses=changed(shapes.OneTask, {"task": examples.TASK}, 201))
@@ -51,10 +50,10 @@ def create_task(asking: Change, body: Annotated[bodies.Spawn, Body()], key: Once
 
 def _spawned(asking: Changing, body: bodies.Spawn) -> Document:
     order, config = _order(asking, body), project_config(asking.project)
-    if body.review is None:
+    if body.review_of is None:
         plan = ordering.plan(asking.project, order, config)
     else:
-        plan = plan_review(asking.project, order, config, parse_task_id(body.review))
+        plan = plan_review(asking.project, order, config, parse_task_id(body.review_of))
     run = spawning.spawn(asking.project, plan, by=asking.by, at=asking.now(), start_agent=body.start)
     return task_answer(run, 201, {"Location": f"{PREFIX}/tasks/{run.task_id}"})
 

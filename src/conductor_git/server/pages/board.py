@@ -62,7 +62,9 @@ def board(request: Request, server: Server) -> Response:
 
 
 def _is_in(states: Sequence[State], run: Run) -> bool:
-    return run.state in states
+    """Whether `run` stands in the column of `states`: a review that was given has ended, and nothing of it landed."""
+    has_ended = run.review_of is not None and run.state is State.COMPLETED
+    return (State.CANCELLED if has_ended else run.state) in states
 
 
 @router.get("/tasks/{task_id}/card")
@@ -70,14 +72,14 @@ def card(request: Request, task_id: str, server: Server) -> Response:
     """One card, for a board that is open while its task changes."""
     run = server.project.runs.get(parse_task_id(task_id))
     (row,) = rows(server.project, [run], server.clock(), among=live(server.project))
-    return page(request, "card.html", card=Card(row, note(row)), column=_column_of(run.state))
+    return page(request, "card.html", card=Card(row, note(row)), column=_column_of(run))
 
 
 def _columns(found: Sequence[Row]) -> Iterator[Column]:
     for states in _COLUMNS:
-        own = sorted((row for row in found if row.run.state in states), key=_rank)
+        own = sorted((row for row in found if _is_in(states, row.run)), key=_rank)
         title = word(states[0]) if len(states) == 1 else "ended"
-        yield Column(states, title, tuple(Card(row, note(row)) for row in own))
+        yield Column(states, title.capitalize(), tuple(Card(row, note(row)) for row in own))
 
 
 _COLUMNS: Final = (
@@ -90,8 +92,8 @@ _COLUMNS: Final = (
 )
 
 
-def _column_of(state: State) -> str:
-    return next(states[0].lower() for states in _COLUMNS if state in states)
+def _column_of(run: Run) -> str:
+    return next(states[0].lower() for states in _COLUMNS if _is_in(states, run))
 
 
 def _rank(row: Row) -> tuple[float, str]:

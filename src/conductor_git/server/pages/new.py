@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from conductor_git.config.model import Config
 from conductor_git.errors import ConductorError
 from conductor_git.history import branches
 from conductor_git.names import parse_task_id
@@ -15,7 +17,7 @@ from conductor_git.server.access.gate import who
 from conductor_git.server.access.role import Who
 from conductor_git.server.pages.forms import Form, Sent
 from conductor_git.server.pages.rendering import page, see_other
-from conductor_git.server.pages.reviewer import agent_names
+from conductor_git.server.pages.reviewer import agents_here
 from conductor_git.server.pages.session import Administering
 from conductor_git.server.problem import status_of
 from conductor_git.server.serving import Serving, serving
@@ -71,12 +73,18 @@ def _page(request: Request, server: Serving, filled: Filled, refused: ConductorE
         status=status_of(refused) if refused else 200,
         filled=filled,
         refused=refused,
-        agents=agent_names(config),
+        agents=agents_here(server.project),
         default_agent=config.agents.default,
-        targets=sorted(name for name in known.tips if not name.startswith("task/")),
+        targets=_targets(known.tips, config),
         default_target=config.target or known.current or "",
         reviews_required=config.reviews_required,
     )
+
+
+def _targets(names: Iterable[str], config: Config) -> list[str]:
+    """The branches that work can land on: those of tasks are left out, where their names tell them apart."""
+    of_tasks = config.branch.partition("{")[0]
+    return sorted(name for name in names if not (of_tasks and name.startswith(of_tasks)))
 
 
 def _order(form: Form) -> Order:

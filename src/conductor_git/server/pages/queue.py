@@ -13,12 +13,13 @@ from fastapi import APIRouter, Depends, Request, Response
 from conductor_git import durable, journal
 from conductor_git.errors import ConductorError
 from conductor_git.project import Project
-from conductor_git.run import Run
+from conductor_git.run import Event, Run
 from conductor_git.server.pages.recent import recent
 from conductor_git.server.pages.rendering import page
 from conductor_git.server.pages.session import Looking
 from conductor_git.server.serving import Serving, serving
 from conductor_git.workflow.following import shown_end
+from conductor_git.workflow.looking.sift import live
 from conductor_git.workflow.queue import queues
 
 router = APIRouter(include_in_schema=False, dependencies=[Looking])
@@ -61,7 +62,18 @@ def _values(server: Serving) -> dict[str, Any]:
     landed = recent(project, _LANDED, lambda run: run.merge_commit is not None or run.undo is not None)
     under_way = tuple(_under_way(project))
     printing = tuple(_printing(project, min(one.since for one in under_way))) if under_way else ()
-    return {"queues": queues(project), "under_way": under_way, "printing": printing, "landed": landed}
+    return {
+        "queues": queues(project),
+        "under_way": under_way,
+        "printing": printing,
+        "sent_back": tuple(filter(_was_sent_back, live(project))),
+        "landed": landed,
+    }
+
+
+def _was_sent_back(run: Run) -> bool:
+    """Whether it was to land and did not, and its worker has not handed in anything since."""
+    return run.landing is not None and run.landing.outcome is not None and run.history[-1].event is Event.BOUNCE
 
 
 def _under_way(project: Project) -> Iterator[UnderWay]:

@@ -18,12 +18,11 @@ from conductor_git.server.access.role import Who
 from conductor_git.server.pages.forms import Form, Sent
 from conductor_git.server.pages.reading import Reading, opened, reading, reviewed_before
 from conductor_git.server.pages.rendering import page, see_other
-from conductor_git.server.pages.reviewer import agent_names
+from conductor_git.server.pages.reviewer import reviewers
 from conductor_git.server.pages.session import Looking, Reviewing
 from conductor_git.server.pages.session import visitor as visitor_of
 from conductor_git.server.problem import status_of
 from conductor_git.server.serving import Serving, serving
-from conductor_git.settings import project_config
 from conductor_git.workflow.review import Give, approve, request_changes
 
 router = APIRouter(include_in_schema=False, dependencies=[Looking])
@@ -96,7 +95,7 @@ def _page(
         reading=reading(server.project, task_id, whole=whole, since=since),
         written=written,
         before=before,
-        agents=agent_names(project_config(server.project)),
+        reviewers=reviewers(server.project, run) if run.state is State.IN_REVIEW else (),
         view="since" if since else "split" if view == "split" else "unified",
     )
 

@@ -33,7 +33,7 @@ class Word:
 
 def word(message: Message, depth: int = 0) -> Word:
     body = readable(message.body).removeprefix(f"{message.task_id}: ")
-    who = message.meta.get("by") or message.meta.get("reviewer") or message.run_id or ""
+    who = message.meta.get("by") or message.meta.get("reviewer") or ""
     return Word(message, min(depth, 4), body, who)
 
 

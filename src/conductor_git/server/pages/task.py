@@ -17,6 +17,7 @@ from conductor_git.project import Project
 from conductor_git.run import Run, State, how_it_ended
 from conductor_git.runner.stop import running
 from conductor_git.server.pages.rendering import page
+from conductor_git.server.pages.reviewer import reviewers
 from conductor_git.server.pages.session import Looking
 from conductor_git.server.pages.talk import Word, conversations
 from conductor_git.server.pages.timeline import timeline
@@ -67,7 +68,7 @@ def summary(request: Request, task_id: str, server: Server) -> Response:
 def _standing(project: Project, task_id: TaskId, now: datetime) -> dict[str, Any]:
     """How the task stands: what both the page and its summary show."""
     shown = show(project, task_id, now=now)
-    run = shown.row.run
+    run, actions = shown.row.run, _actions(shown)
     return {
         "shown": shown,
         "run": run,
@@ -76,7 +77,8 @@ def _standing(project: Project, task_id: TaskId, now: datetime) -> dict[str, Any
         "files": _files(project, task_id),
         "cost": _cost(run),
         "how_it_ended": how_it_ended,
-        "actions": _actions(shown),
+        "actions": actions,
+        "reviewers": reviewers(project, run) if "ask" in actions else (),
     }
 
 
@@ -132,11 +134,12 @@ def _actions(shown: Shown) -> frozenset[str]:
     is_work = run.review_of is None
     possible = {
         "review": run.state in (State.IN_REVIEW, State.APPROVED) and is_work,
+        "ask": run.state is State.IN_REVIEW and is_work,
         "merge": run.state is State.APPROVED,
         "undo": run.state is State.COMPLETED and is_work and run.merge_commit is not None,
         "cancel": not run.state.is_final,
         "retry": run.state in (State.FAILED, State.CANCELLED),
-        "resume": run.state in (State.ASSIGNED, State.WORKING) and not shown.row.supervised and bool(run.attempts),
+        "resume": run.state in (State.ASSIGNED, State.WORKING) and not shown.row.supervised and run.has_agent,
         "stop": shown.row.supervised or running(run) is not None,
     }
     return frozenset(name for name, is_possible in possible.items() if is_possible)

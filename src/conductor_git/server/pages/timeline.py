@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Final
 
 from conductor_git.run import Attempt, Run, how_it_ended
+from conductor_git.server.pages.rendering import word
 from conductor_git.wording import age
 
 WIDTH: Final = 1000
@@ -91,7 +92,7 @@ def _stretches(run: Run, scale: _Scale, moments: Sequence[datetime]) -> Iterator
         x, end = scale.edges[number], scale.edges[number + 1]
         lasted = age((moments[number + 1] - step.at).total_seconds())
         said = f"{step.state}, by {step.by} at {step.at:%Y-%m-%d %H:%M:%S} UTC, for {lasted}"
-        label = f"{str(step.state).replace('_', ' ').lower()} {lasted}"
+        label = f"{word(step.state)} {lasted}"
         yield Stretch(round(x, 1), round(end - x, 1), str(step.state), said, label if end - x > 9 * len(label) else "")
 
 

@@ -29,6 +29,7 @@ function flash(card) {
 }
 
 function count() {
+  document.getElementById("nothing")?.remove();
   for (const column of board.querySelectorAll(".column"))
     column.querySelector(".count").textContent = column.querySelectorAll(".card").length;
 }

@@ -23,14 +23,22 @@ async function look(now) {
   for (const log of now.querySelectorAll(".log")) log.scrollTop = log.scrollHeight;
 }
 
+/** One landing at a time: also of what a look at the server puts on the page meanwhile. */
+function occupied() {
+  for (const button of document.querySelectorAll("form[data-lands] button")) button.disabled = true;
+}
+
 async function send(form) {
   const body = new URLSearchParams(new FormData(form));
-  for (const button of document.querySelectorAll("form[data-lands] button")) button.disabled = true;
+  occupied();
+  const watch = new MutationObserver(occupied);
+  watch.observe(document.body, { childList: true, subtree: true });
   const { box, now } = told(form);
   const timer = setInterval(() => { if (!document.hidden) look(now); }, 1000);
   try {
     const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" } });
     clearInterval(timer);
+    watch.disconnect();
     if (answer.redirected) { location.assign(answer.url); return; }
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     document.title = page.title;
@@ -38,6 +46,7 @@ async function send(form) {
     document.querySelector("main").focus();
   } catch {
     clearInterval(timer);
+    watch.disconnect();
     box.replaceChildren("The server does not answer. What has begun goes on: look at the queue once it is back.");
   }
 }

@@ -46,17 +46,30 @@ export async function fetched(url, headers = {}) {
   } catch { return null; }
 }
 
-/** Puts `fresh` into `old`, unless nothing changed or somebody is writing in there. What was unfolded stays so. */
+/** Puts `fresh` into `old`, unless nothing changed or somebody is writing in there. What was unfolded stays so, and so
+ *  does what was written or chosen in a form. */
 export function replaced(old, fresh) {
   if (!old || !fresh || old.innerHTML === fresh.innerHTML) return false;
   const active = document.activeElement;
   if (old.contains(active) && active.matches("input, textarea, select")) return false;
   const opened = [...old.querySelectorAll("details")].map((one) => one.open);
+  const chosen = [...old.querySelectorAll("form :is(input, select, textarea)[name]")].filter(changed).map((field) => [place(field), field.value]);
   const focus = old.contains(active) ? path(old, active) : null;
   old.replaceChildren(...[...fresh.childNodes].map((node) => document.adoptNode(node)));
   old.querySelectorAll("details").forEach((one, at) => { if (at < opened.length) one.open = opened[at]; });
+  for (const [at, value] of chosen) { const field = old.querySelector(at); if (field) field.value = value; }
   if (focus) old.querySelector(focus)?.focus();
   return true;
+}
+
+function changed(field) {
+  const options = [...(field.options ?? [])];
+  const first = options.length ? (options.find((one) => one.defaultSelected) ?? options[0]).value : field.defaultValue;
+  return field.value !== first;
+}
+
+function place(field) {
+  return `form[action="${CSS.escape(field.form.getAttribute("action"))}"] [name="${CSS.escape(field.name)}"]`;
 }
 
 function path(root, element) {

@@ -18,6 +18,7 @@ from conductor_git.run import Run
 
 _LIMIT: Final = 4 << 20
 _VERSION: Final = 1
+_Question = list[list[str | None]]
 
 
 class Met(NamedTuple):
@@ -40,17 +41,35 @@ def glimpse(project: Project, live: Sequence[Run], tips: Mapping[str, str]) -> d
     Never refuses: who looks at a project wants to see it also where this cannot be known. A setting of git that decides
     about merges, changed since the last time, shows once a branch moves; `conflicts` asks afresh.
     """
-    runs = [run for run in live if not run.state.is_final and run.review_of is None]
+    runs = _meeting(live)
     if not runs:
         return {}
-    question = sorted([run.task_id, tips.get(run.branch_ref), run.target, tips.get(run.target_ref)] for run in runs)
+    question = _question(runs, tips)
     known = _read(project)
-    if known.get("version") == _VERSION and known.get("question") == question:
+    if _is_answer(known, question):
         return {TaskId(task_id): _foreseen(told) for task_id, told in known["told"].items()}
     return _asked(project, runs, question)
 
 
-def _asked(project: Project, runs: Sequence[Run], question: list[list[str | None]]) -> dict[TaskId, Foreseen]:
+def is_settled(project: Project, live: Sequence[Run], tips: Mapping[str, str]) -> bool:
+    """Whether the answer about `live` is kept: where there is much to find out, every look finds out a bit more."""
+    runs = _meeting(live)
+    return not runs or _is_answer(_read(project), _question(runs, tips))
+
+
+def _meeting(live: Sequence[Run]) -> list[Run]:
+    return [run for run in live if not run.state.is_final and run.review_of is None]
+
+
+def _question(runs: Sequence[Run], tips: Mapping[str, str]) -> _Question:
+    return sorted([run.task_id, tips.get(run.branch_ref), run.target, tips.get(run.target_ref)] for run in runs)
+
+
+def _is_answer(known: dict[str, Any], question: _Question) -> bool:
+    return known.get("version") == _VERSION and known.get("question") == question
+
+
+def _asked(project: Project, runs: Sequence[Run], question: _Question) -> dict[TaskId, Foreseen]:
     from conductor_git.workflow.conflicts import collisions
 
     try:

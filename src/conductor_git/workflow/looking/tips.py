@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator
+from threading import Lock
 from typing import Final, NamedTuple
 
 from conductor_git import history
@@ -22,37 +23,52 @@ class _Look(NamedTuple):
 
 
 class _Known(NamedTuple):
-    stamp: tuple[_Look, ...]
+    stamp: tuple[_Look, ...] | None
+    """None where a later change may have left the same one."""
     tips: dict[str, str]
 
 
 _known: dict[str, _Known] = {}
+_lock = Lock()
 
 
 def tips(project: Project, refs: Iterable[str]) -> dict[str, str]:
-    """As `history.tips_of`; where the project's store is quick, git is asked only where a branch may have moved.
-
-    Every file that holds a branch is looked at each time, so that one is noticed also if it is written in place, which
-    git itself never does.
-    """
+    """As `history.tips_of`; where the project's store is quick, git is asked only where a branch may have moved."""
     wanted = set(refs)
     if not wanted or not project.runs.is_quick:
         return history.tips_of(project.git, wanted)
-    found = _all(project)
+    found = every(project)
     return {ref: found[ref] for ref in wanted if ref in found}
 
 
-def _all(project: Project) -> dict[str, str]:
+def every(project: Project) -> dict[str, str]:
+    """Every branch with its commit, by full names; of a quick store, the same object only if none moved meanwhile.
+
+    Where nobody tells whether one may have (`Project.has_moved`), every file that holds a branch is looked at each
+    time, so that one is noticed also if it is written in place, which git itself never does.
+    """
+    if not project.runs.is_quick:
+        return history.branch_tips(project.git).tips
     common = os.fspath(project.layout.common_dir)
-    now, stamp = time.time_ns(), _stamp(common)
-    known = _known.get(common)
-    if known is not None and stamp is not None and known.stamp == stamp:
+    with _lock:  # one thread hears of a move; the others wait for what it finds
+        known = _known.pop(common, None)  # should anything fail, git is asked the next time
+        if project.has_moved is None or project.has_moved() or known is None:
+            known, is_own = _looked_at(project, common, known)
+            if not is_own:  # a branch that is another name for what is none moves with that
+                return known.tips
+        _known[common] = known
         return known.tips
+
+
+def _looked_at(project: Project, common: str, known: _Known | None) -> tuple[_Known, bool]:
+    """The branches as they are, and whether all of them are their own."""
+    now, stamp = time.time_ns(), _stamp(common)
+    if known is not None and stamp is not None and known.stamp == stamp:
+        return known, True
     found = history.branch_tips(project.git)
     # The stamp is older than what git says: a change in between is seen at the next look.
-    if stamp is not None and found.is_own and all(look.changed_ns < now - _SETTLED_NS for look in stamp):
-        _known[common] = _Known(stamp, found.tips)
-    return found.tips
+    is_settled = stamp is not None and all(look.changed_ns < now - _SETTLED_NS for look in stamp)
+    return _Known(stamp if is_settled else None, found.tips), found.is_own
 
 
 def _stamp(common: str) -> tuple[_Look, ...] | None:

@@ -15,10 +15,10 @@ from conductor_git.project import Project
 from conductor_git.review import Review
 from conductor_git.run import Run, State
 from conductor_git.store.reviews import FileReviews
+from conductor_git.workflow.agent_review.naming import reviewer_id
 from conductor_git.workflow.planning.actions import Action
 from conductor_git.workflow.planning.facts import Facts
 from conductor_git.workflow.planning.planned import Planned, PlannedTask
-from conductor_git.workflow.planning.verdicts import reviewer_id
 
 _Stamp = tuple[int, int, int]
 
@@ -64,11 +64,11 @@ class Looker:
         """The reviewers' tasks of `task` that the plan has spawned, and the first id that is free for another."""
         found: list[Run] = []
         number = 1
-        while (run := self._record(TaskId(reviewer_id(task.task_id, number)))) is not None:
+        while (run := self._record(reviewer_id(task.task_id, number))) is not None:
             if isinstance(run, Run) and self._is_ours(run) and run.review_of == task.task_id:
                 found.append(run)
             number += 1
-        return found, TaskId(reviewer_id(task.task_id, number))
+        return found, reviewer_id(task.task_id, number)
 
     def _reviews(self, run: Run) -> tuple[Review, ...]:
         try:

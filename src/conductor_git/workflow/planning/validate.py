@@ -6,24 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from conductor_git.config.model import Config
 from conductor_git.config.plan import AgentChoice, Approval, PlanTask, Policy, WrittenPlan, bad_plan, nearest
 from conductor_git.config.problem import Problem
-from conductor_git.errors import BadConfig, BadRecord, BadTaskId, ConductorError, NotFound
+from conductor_git.errors import BadConfig, BadRecord, ConductorError, NotFound
 from conductor_git.history import branches
-from conductor_git.names import CommitId, TaskId, parse_task_id
+from conductor_git.names import CommitId, TaskId
 from conductor_git.project import Project, require_commits
 from conductor_git.settings import target_config
 from conductor_git.strictyaml import KeyPath
 from conductor_git.workflow.planning.crew import Crew
 from conductor_git.workflow.planning.planned import Planned, PlannedTask, cycles
 from conductor_git.workflow.planning.promptfile import read_prompt
-from conductor_git.workflow.planning.verdicts import reviewer_id
-
-MOST_ROUNDS: Final = 99
-"""Of reviewers of one task, for as far as the length of an id goes."""
 
 _Value = TypeVar("_Value")
 
@@ -91,7 +87,7 @@ class _Validation:
         approval, approved_at = _own_or(task.approve, self._document.approve, path, "approve")
         agents = self._agents(task, path)
         target = self._target(task, path)
-        self._look_at_id(task_id, path, approval)
+        self._look_at_id(task_id, path)
         self._look_at_needs(task, path)
         if approval.policy is Policy.GATES and target and not self._has_gates(target):
             self._say(approved_at, f"is gates, and the config of {target} has none")
@@ -174,12 +170,7 @@ class _Validation:
 
     # --- what a task comes after
 
-    def _look_at_id(self, task_id: TaskId, path: KeyPath, approval: Approval) -> None:
-        if approval.policy is Policy.QUORUM:
-            try:
-                parse_task_id(reviewer_id(task_id, MOST_ROUNDS))
-            except BadTaskId:
-                self._say(path, "is too long for its reviewers' tasks, which add .review-N to it")
+    def _look_at_id(self, task_id: TaskId, path: KeyPath) -> None:
         run = self._record(task_id, path)
         if run is not None and run != self._name:
             of = f"the plan {run}" if run else "no plan"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conductor_git.config.plan import Policy
-from conductor_git.names import TaskId, short
+from conductor_git.names import short
 from conductor_git.review import Review, Verdict, current
 from conductor_git.run import Run, State
 from conductor_git.workflow.planning.actions import Action, Approve, Ask, Recall
@@ -104,7 +104,3 @@ def _trouble(facts: Facts, wanted: list[Ask], reviewers: list[Run]) -> str:
     ended = [f"{one.task_id}: {one.reason}" for one in reviewers if one.reason]
     refused = [f"{action.agent}: {facts.tried[action]}" for action in wanted if facts.tried.get(action)]
     return "".join(f"; {said}" for said in (*ended, *refused))
-
-
-def reviewer_id(task_id: TaskId, number: int) -> str:
-    return f"{task_id}.review-{number}"
