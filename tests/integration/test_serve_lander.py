@@ -14,6 +14,7 @@ from conductor_git.server.lander import LOOK_SECONDS, Lander
 from tests import kit
 from tests.integration.test_serve_access_command import started
 from tests.kit import tasks
+from tests.kit.server import serving
 
 
 def auto(repository: Path, gate: str = "") -> None:
@@ -95,3 +96,16 @@ def test_a_server_that_is_told_to_end_ends_when_the_landing_under_way_has(reposi
     assert code == 143
     assert "prices: LANDED" in err
     assert landed(repository, "prices")
+
+
+def test_the_queue_page_says_that_things_land_by_themselves(repository: Path) -> None:
+    with serving(repository) as server, server.client() as client:
+        before = client.get("/queue").text
+        auto(repository)
+        empty = client.get("/queue").text
+        tasks.approved(repository, "prices", {"src/prices.py": "1\n"})
+        full = client.get("/queue").text
+
+    assert "by itself" not in before
+    assert "What is approved lands by itself." in empty
+    assert "It lands by itself" in full

@@ -18,6 +18,7 @@ from conductor_git.server.pages.recent import recent
 from conductor_git.server.pages.rendering import page
 from conductor_git.server.pages.session import Looking
 from conductor_git.server.serving import Serving, serving
+from conductor_git.settings import project_config
 from conductor_git.workflow.following import shown_end
 from conductor_git.workflow.looking.sift import live
 from conductor_git.workflow.queue import queues
@@ -68,7 +69,15 @@ def _values(server: Serving) -> dict[str, Any]:
         "printing": printing,
         "sent_back": tuple(filter(_was_sent_back, live(project))),
         "landed": landed,
+        "by_itself": _lands_by_itself(project),
     }
+
+
+def _lands_by_itself(project: Project) -> bool:
+    try:
+        return project_config(project).queue.auto
+    except ConductorError:
+        return False
 
 
 def _was_sent_back(run: Run) -> bool:
