@@ -1,9 +1,11 @@
-"""P8 and P10: spawn without an agent against `git worktree add` with the same config."""
+"""P8 to P10: spawn without an agent against `git worktree add` with the same config."""
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from subprocess import DEVNULL, Popen
@@ -12,8 +14,11 @@ from typing import Final
 from benchmarks.pairs import Row, measured, timed
 from benchmarks.scene import Scene, scene
 from conductor_git.names import TaskId
+from conductor_git.settings import project_config
+from conductor_git.workflow import refill
 
 _AT_ONCE: Final = 20
+_BEHIND: Final = 3
 _FILES: Final = 3000
 """The size for which the goals are set."""
 
@@ -30,6 +35,43 @@ def one(pairs: int, sizes: tuple[int, ...]) -> Iterator[Row]:
                 pairs=max(3, pairs // 3) if files > 10_000 else pairs,
                 goal=1.2 if files == _FILES else None,
             )
+
+
+def pooled(pairs: int, files: int) -> Iterator[Row]:
+    """P9: one spawn that takes a worktree from the pool, in process; filling the pool is not in the time."""
+    with scene(files) as here:
+        (here.repository / ".conductor.yaml").write_text("version: 1\npool: {size: 1}\n")
+        warm = replace(here, config=project_config(here.project))
+        for behind, goal in ((0, 0.2 if files == _FILES else None), (_BEHIND, None)):
+            told = f", {behind} commits behind" if behind else ""
+            yield measured(
+                "P9",
+                f"spawn from the warm pool, in process, {files:,} files{told}",
+                partial(_worktree_add, here),
+                partial(_spawn_from_pool, warm, behind),
+                pairs=pairs,
+                goal=goal,
+            )
+
+
+def _spawn_from_pool(here: Scene, behind: int) -> float:
+    tip = here.git("rev-parse", "main")
+    here.git("update-ref", "refs/heads/main", f"{tip}~{behind}")
+    _fill(here)
+    here.git("update-ref", "refs/heads/main", tip)
+    task_id = here.task_id()
+    seconds = timed(lambda: here.spawn(task_id))
+    if "pool-" not in Path(here.project.runs.get(task_id).worktree, ".git").read_text():
+        raise RuntimeError("the worktree did not come from the pool")
+    _fill(here)
+    here.forget(task_id)
+    return seconds
+
+
+def _fill(here: Scene) -> None:
+    """Fill the pool, after the process that a spawn has started for it."""
+    while not refill.refill(here.project):
+        time.sleep(0.01)
 
 
 def many(pairs: int, files: int) -> Iterator[Row]:

@@ -24,6 +24,7 @@ _YIELDS: Final = 200
 _FIRST_WAIT: Final = 0.0001
 _LONGEST_WAIT: Final = 0.004
 _BUSY: Final = (errno.EAGAIN, errno.EACCES)
+_FICLONE: Final = 0x40049409
 _temporary: Final = count()
 
 
@@ -49,8 +50,7 @@ def try_lock(path: Path) -> Iterator[int | None]:
     """As `lock`, without waiting: yields None where somebody else holds it."""
     fd = _open_lock(path)
     try:
-        taken = _locked(fd)
-        if taken:
+        if taken := _locked(fd):
             _say_holder(fd, "")
         yield fd if taken else None
     finally:
@@ -158,6 +158,11 @@ def rename(path: Path, new: Path) -> None:
     with _unwritable(path):
         os.rename(path, new)
         flush_directory(path.parent)
+
+
+def move(path: Path, new: Path) -> None:
+    """Rename `path` to `new` on the same file system, not flushed; `OSError` where that cannot be."""
+    os.rename(path, new)
 
 
 def remove(path: Path) -> None:
@@ -290,6 +295,13 @@ def write_all(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
+def clone(source: int, target: int) -> bool:
+    """Let the open file `target` share the blocks of `source` (FICLONE); False where the file system cannot."""
+    with suppress(OSError):
+        return not fcntl.ioctl(target, _FICLONE, source)
+    return False
+
+
 def _open_lock(path: Path) -> int:
     flags = os.O_RDWR | os.O_CREAT | _OPEN
     with _unwritable(path):
@@ -330,8 +342,7 @@ def _wait(take: Callable[[], bool], seconds: float, late: Callable[[], LockTimeo
         if take():
             return
     while not take():
-        left = end - time.monotonic()
-        if left <= 0:
+        if (left := end - time.monotonic()) <= 0:
             raise late()
         time.sleep(min(wait, left))
         wait = min(wait * 2, _LONGEST_WAIT)

@@ -194,6 +194,12 @@ class WorktreeBusy(ConductorError):
     code = "WORKTREE_BUSY"
 
 
+class RepositoryMoved(ConductorError):
+    """The repository lies elsewhere than where its worktrees were made: moved, renamed, or a copy."""
+
+    code = "REPOSITORY_MOVED"
+
+
 class HookRefused(ConductorError):
     """A hook of the project refused the commit of `done --wip`."""
 
@@ -310,6 +316,12 @@ class AgentFailed(ConductorError):
     code, exit_code = "AGENT_FAILED", 19
 
 
+class SetupFailed(ConductorError):
+    """A setup step of a new worktree was red. Facts: `task_id`, `step`, `exit_code`, `log`, `log_end`."""
+
+    code, exit_code = "SETUP_FAILED", 19
+
+
 class PushRejected(ConductorError):
     code, exit_code = "PUSH_REJECTED", 20
 
@@ -324,6 +336,12 @@ class DemoFailed(ConductorError):
     """Something in `demo` was not as it was told. Facts: `checks`, or what the command that failed had to say."""
 
     code = "DEMO_FAILED"
+
+
+class PortsTaken(ConductorError):
+    """No worker's share of ports is free. Facts: `base`, `per_worker`."""
+
+    code = "PORTS_TAKEN"
 
 
 class ExtraMissing(ConductorError):

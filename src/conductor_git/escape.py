@@ -49,6 +49,8 @@ def fingerprint(git: Git, layout: Layout, checkout: Path) -> Fingerprint:
 
     Between two landings, never in the middle of one: while one writes the checkout, it holds `index.lock`.
     """
+    if checkout == layout.common_dir:
+        return Fingerprint("")  # a bare repository has none
     deadline = time.monotonic() + _MOVING_SECONDS
     lock = layout.common_dir / "index.lock"
     while True:

@@ -92,6 +92,11 @@ def executable(pairs: Pairs) -> dict[str, list[str]]:
     return found
 
 
+def is_partial(key: str) -> bool:
+    """The key makes of a repository a partial clone, whose missing objects git fetches by itself."""
+    return bool(_PARTIAL.fullmatch(key))
+
+
 def changed(before: Mapping[str, list[str]], after: Mapping[str, list[str]]) -> tuple[str, ...]:
     """The keys whose values differ, sorted."""
     return tuple(sorted(key for key in {*before, *after} if before.get(key) != after.get(key)))
@@ -102,7 +107,7 @@ def obeyed_in_checkouts(keys: Iterable[str], pairs: Pairs) -> tuple[str, ...]:
 
     Filters; and in a partial clone all that has to do with remotes, where missing files are fetched from.
     """
-    partial = any(_PARTIAL.fullmatch(key) for key, _ in pairs)
+    partial = any(is_partial(key) for key, _ in pairs)
     return tuple(key for key in keys if _FILTER.fullmatch(key) or (partial and _TRANSPORT.fullmatch(key)))
 
 

@@ -151,12 +151,20 @@ class _Place(NamedTuple):
         home = _quoted(context.worktree)
         if context.worktree.exists():
             command = f"cd {home}" if whole else f"rm {_quoted(self.local)}"
+        elif (repository := self._moved_along(context)) is not None:
+            command = f"cd {_quoted(repository)} && conductor-git doctor --fix"
         elif whole or lost:
             command = f"{self._mover()} {_quoted(self.directory)} {home}"
         else:
             command = f"rm {_quoted(self.local)}"
         said = f"was copied or moved: it is the context of {context.task_id} in {context.worktree}"
         return _refused(self.local, said, command)
+
+    def _moved_along(self, context: WorkerContext) -> Path | None:
+        """The repository, where it lies as it lay from the worktree: both were moved, and it is not where it was."""
+        there = Path(os.path.normpath(self.directory / os.path.relpath(context.repository, context.worktree)))
+        moved = not context.state_dir.exists() and (git_dir := git_dir_at(there)) is not None
+        return there if moved and git_dir and Layout(git_dir.common).state_dir.is_dir() else None
 
     @staticmethod
     def _repair(context: WorkerContext) -> str:

@@ -10,7 +10,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -52,7 +52,16 @@ def opened(layout: Layout, project_git: Git, entries: gitconfig.Entries | None =
     path = layout.integration
     if entries is not None or not (path / "HEAD").is_file():
         _write(path, layout, (shared_config(project_git) if entries is None else entries).local)
+    _share_shallow(path, layout)
     return replace(project_git, cwd=path, git_dir=path, objects=layout.common_dir / "objects")
+
+
+def _share_shallow(path: Path, layout: Layout) -> None:
+    """Let the history end where the project's does; the link leads nowhere once that has fetched the rest of it."""
+    link, theirs = path / "shallow", layout.common_dir / "shallow"
+    if theirs.exists() and not link.is_symlink():
+        with suppress(FileExistsError):
+            link.symlink_to(theirs)
 
 
 def _write(path: Path, layout: Layout, pairs: gitconfig.Pairs) -> None:

@@ -14,10 +14,13 @@ from typing import Any, Final
 
 from conductor_git import durable
 from conductor_git.errors import GitKilled, Unfinished
+from conductor_git.ground.home import require_home
 from conductor_git.layout import Layout
 from conductor_git.names import TaskId
 
 _MOVES_A_TARGET: Final = ("merge", "undo")
+_ANYWHERE: Final = ("spawn", "doctor")
+"""The verbs that need no worktree of the task in its place: it is about to be made, or to be found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +36,15 @@ class Intent:
 def operation(layout: Layout, task_id: TaskId, verb: str, *, seconds: float = 10, **facts: Any) -> Iterator[int]:
     """Hold the task's lock and an intent while the block runs; yields the lock's descriptor for git children.
 
+    `RepositoryMoved` where the task's worktree was made by a repository in another place.
+
     The intent goes when the block ends or raises a refusal (the block has undone its own work by then). It stays
     where the process is killed or interrupted, and where it raises `Unfinished` or `GitKilled`. Flushed for the verbs
     that move a target: after a power cut, too, the next command has to find what a person's checkout was left in.
     The others' is not; what the disk kept of them is compared by `doctor`.
     """
+    if verb not in _ANYWHERE:
+        require_home(layout, task_id)
     durable.make_directory(layout.journal)
     with durable.lock(layout.task_lock(task_id), seconds=seconds, purpose=verb) as descriptor:
         intent = layout.intent(task_id)

@@ -17,6 +17,10 @@ BUS_NAMES: Final = {"file": "MESSAGE-BUS.md", "sqlite": "MESSAGE-BUS.sqlite"}
 BUS_SETTING: Final = "bus.setting"
 """The file in the state directory that says which of them is in force."""
 SALVAGE_REFS: Final = "refs/conductor/salvage/"
+BROUGHT_NAME: Final = "conductor-brought.json"
+"""The file in a worktree's git dir that says what was brought into the worktree and can be had again."""
+SETUP_NAME: Final = "conductor-setup.json"
+"""The file in a worktree's git dir that is there for as long as the worktree is not set up."""
 OWN_FILES: Final = (CONTEXT_NAME,)
 """File names that must never be committed: a landing that brings one is refused."""
 
@@ -53,6 +57,30 @@ class Layout(NamedTuple):
 
     def reviews(self, task_id: TaskId) -> Path:
         return self.task(task_id) / "reviews"
+
+    def setup_logs(self, task_id: TaskId) -> Path:
+        """One log for each setup step, by its name."""
+        return self.task(task_id) / "setup"
+
+    def setup_lock(self, task_id: TaskId) -> Path:
+        """Held while the setup of the task's worktree runs."""
+        return self.locks / "setups" / task_id
+
+    def temporary(self, task_id: TaskId) -> Path:
+        """The worker's own TMPDIR, in the person's cache; goes with the worktree."""
+        from hashlib import sha256
+
+        project = sha256(os.fsencode(self.common_dir)).hexdigest()[:8]
+        return cache_directory() / "tmp" / project / task_id
+
+    @property
+    def ports(self) -> Path:
+        """Which task has which ports; can be rebuilt from the contexts."""
+        return self.state_dir / "ports.json"
+
+    @property
+    def ports_lock(self) -> Path:
+        return self.locks / "ports"
 
     def restoring(self, task_id: TaskId) -> Path:
         """What a restore of the task is making, for as long as it makes it."""
@@ -151,6 +179,15 @@ class Layout(NamedTuple):
         return self.state_dir / "hooks"
 
     @property
+    def agent_hooks(self) -> Path:
+        """There where `hooks install --agents` was run: then each spawn puts them into its worktree."""
+        return self.state_dir / "agent-hooks"
+
+    def reminded(self, task_id: TaskId) -> Path:
+        """In which session the task's agent was reminded to hand in, so that it is so once."""
+        return self.task(task_id) / "reminded"
+
+    @property
     def installed_hooks(self) -> Path:
         """The hooks for people who work in a worker's worktree, where `hooks install` was run."""
         return self.state_dir / "installed-hooks"
@@ -180,6 +217,50 @@ class Layout(NamedTuple):
     def serve(self) -> Path:
         """What servers of the project keep: their tokens, hashed."""
         return self.state_dir / "serve"
+
+    @property
+    def archive(self) -> Path:
+        """What `gc` took out of the way and did not drop: records with their logs, segments of the bus, compressed."""
+        return self.state_dir / "archive"
+
+    @property
+    def archived_tasks(self) -> Path:
+        """One `TASK.TIME.tar.gz` for each record, with paths as they are in the state directory."""
+        return self.archive / "tasks"
+
+    @property
+    def archived_bus(self) -> Path:
+        """One `NAME.gz` for each closed segment, by the name that it had."""
+        return self.archive / "bus"
+
+    @property
+    def pool(self) -> Path:
+        """The records of the worktrees that lie ready for spawns; there once a config has asked for a pool."""
+        return self.state_dir / "pool"
+
+    @property
+    def pool_lock(self) -> Path:
+        """Held by the one process that fills the pool."""
+        return self.locks / "pool"
+
+    @property
+    def pool_log(self) -> Path:
+        """What kept the last fillings of the pool from their end."""
+        return self.pool / "log"
+
+    @property
+    def known_damage(self) -> Path:
+        """Which damage of the bus `doctor --fix` has taken note of."""
+        return self.state_dir / "known-damage.json"
+
+    @property
+    def doctor_lock(self) -> Path:
+        """Held for the length of one `doctor --fix`."""
+        return self.locks / "doctor"
+
+    def submodules(self, task_id: TaskId) -> Path:
+        """Repositories of submodules that a removed worktree had and that hold what nothing else does, by time."""
+        return self.state_dir / "submodules" / task_id
 
     @property
     def quarantine(self) -> Path:

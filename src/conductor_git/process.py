@@ -170,8 +170,11 @@ def run_limited(
     seconds: float,
     secrets: Sequence[str] = (),
     log_limit: int = _LOG_LIMIT,
+    give_up: Callable[[], bool] = lambda: False,
 ) -> tuple[int | None, float]:
     """Run `sh -c command` for at most `seconds`; returns its exit code (None: out of time) and how long it took.
+
+    Once `give_up` says so, its time is over too.
 
     A signal is told as shells do, by 128 and its number. We are not the command's parent, so it does not end us when
     it ends that. Its output goes to `log` without `secrets`, of which the head and the tail are kept within
@@ -187,7 +190,7 @@ def run_limited(
             pipe = child.stdout
             assert pipe is not None, "stdout was asked for as a pipe"
             try:
-                in_time = _follow(child, pipe, output, began + seconds)
+                in_time = _follow(child, pipe, output, began + seconds, give_up)
                 took = time.monotonic() - began
             finally:
                 _end(lambda: members(child.pid), _GATE_GRACE)
@@ -236,7 +239,9 @@ def _unstartable(command: Sequence[str], cwd: Path, environment: Mapping[str, st
     )
 
 
-def _follow(child: Popen[bytes], pipe: IO[bytes], output: OutputLog, deadline: float) -> bool:
+def _follow(
+    child: Popen[bytes], pipe: IO[bytes], output: OutputLog, deadline: float, give_up: Callable[[], bool]
+) -> bool:
     """Copy what comes until the child ends or time is up; a grandchild that holds the pipe open keeps nobody.
 
     Returns whether it ended in time. Does not reap it, so that its number stays its own.
@@ -246,7 +251,7 @@ def _follow(child: Popen[bytes], pipe: IO[bytes], output: OutputLog, deadline: f
     os.set_blocking(pipe.fileno(), False)
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
-        while (left := deadline - time.monotonic()) > 0 and is_alive(process):
+        while (left := deadline - time.monotonic()) > 0 and is_alive(process) and not give_up():
             if selector.select(min(left, _LOOK_AGAIN)):
                 chunk = os.read(pipe.fileno(), _CHUNK)
                 if not chunk:

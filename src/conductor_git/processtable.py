@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -55,6 +57,44 @@ def carrying(marker: str, value: str) -> set[ProcessId]:
     What another user owns cannot be looked at and is not found.
     """
     return {process for process in _others() if carries(process.pid, marker, value)}
+
+
+def standing_in(directory: Path) -> bool:
+    """Whether a process has `directory` or one below it as its working directory, as far as we may know."""
+    top = os.path.realpath(directory)
+    return any(place == top or place.startswith(f"{top}/") for place in _working_directories())
+
+
+def _working_directories() -> Iterator[str]:
+    if _look is _look_in_proc:
+        for entry in os.scandir("/proc"):
+            if entry.name.isdigit():
+                with suppress(OSError):
+                    yield os.readlink(f"/proc/{entry.name}/cwd")  # noqa: PTH115 - a text; of hundreds, once a spawn
+        return
+    import psutil
+
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            yield process.cwd() or ""
+
+
+def marked(marker: str, names: Collection[str]) -> list[tuple[ProcessId, dict[str, str]]]:
+    """The live processes that were started with `marker` in their environment, each with the variables `names` of it.
+
+    Without ourselves and our ancestors, and as far as we may know.
+    """
+    import psutil
+
+    found: list[tuple[ProcessId, dict[str, str]]] = []
+    for process in _others():
+        try:
+            variables = psutil.Process(process.pid).environ()
+        except (psutil.Error, OSError):
+            continue
+        if marker in variables and is_alive(process):
+            found.append((process, {name: variables[name] for name in names if name in variables}))
+    return found
 
 
 def _others() -> set[ProcessId]:

@@ -125,9 +125,10 @@ class ProcessId:
 
 
 class Doing(StrEnum):
-    """What a supervisor is at: an attempt, or waiting for a place among the workers, after an attempt, for a limit."""
+    """What a supervisor is at: the worktree's setup, an attempt, or waiting: for a place, after an attempt, a limit."""
 
     SLOT = "slot"
+    SETUP = "setup"
     ATTEMPT = "attempt"
     BACKOFF = "backoff"
     LIMIT = "limit"

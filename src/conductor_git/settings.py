@@ -22,7 +22,7 @@ _LIMIT: Final = 256 * 1024
 
 
 def project_config(project: Project) -> Config:
-    """The config as the main checkout has it now; `BadConfig` names file, line and key."""
+    """The config as the main checkout has it now, in a bare repository its HEAD; `BadConfig` names file, line, key."""
     found = resolved(project)
     if found.config.bus.backend == "postgres":
         raise BadConfig(
@@ -47,12 +47,19 @@ def bus_address(project: Project, config: Config) -> Address:
 
 def without_effect(config: Config) -> tuple[str, ...]:
     """The keys that are set and that this version reads without acting on them, so that nobody relies on them."""
-    given = {"setup": config.setup, "include": config.include, "team": config.team}
+    given = {"team": config.team}
     return tuple(key for key, value in given.items() if value)
 
 
 def resolved(project: Project) -> Resolved:
-    return merge([*_user(), *_file(project.repository / CONFIG_NAME), *_variables()])
+    return merge([*_user(), *_project(project), *_variables()])
+
+
+def _project(project: Project) -> list[Layer]:
+    if not project.is_bare:
+        return _file(project.repository / CONFIG_NAME)
+    (shown,) = objects(project.git, f"HEAD:{CONFIG_NAME}")  # no checkout is the main one: what is committed counts
+    return [read_layer(shown.data, f"HEAD:{CONFIG_NAME}")] if shown is not None and shown.kind == "blob" else []
 
 
 def target_config(project: Project, commit: CommitId) -> Config:

@@ -8,9 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from conductor_git import durable, gitlocks
+from conductor_git import durable, gitlocks, leases
 from conductor_git.history import tip_of
 from conductor_git.names import CommitId, TaskId
+from conductor_git.pool.entry import clear_taken
 from conductor_git.project import Project
 from conductor_git.worktree import registrations
 
@@ -36,5 +37,7 @@ def remove_half_made(project: Project, task_id: TaskId, facts: Mapping[str, Any]
             Path(directory).rmdir()  # only when it is empty: a neighbour may have moved in
     if facts["new_branch"] and tip_of(project.git, ref) == facts["base_commit"]:
         project.git.run("update-ref", "--no-deref", "-d", ref, CommitId(facts["base_commit"]))
+    leases.free(layout, task_id)
+    clear_taken(layout)
     if layout.task(task_id).is_dir():
         shutil.rmtree(layout.task(task_id))

@@ -23,6 +23,18 @@ def age(seconds: float) -> str:
     return f"{whole}s"
 
 
+def size(number: int) -> str:
+    """A number of bytes in its largest unit, as `1.2 MB`, a thousand of one being one of the next."""
+    if number < 1000:
+        return f"{number} B"
+    value = float(number)
+    for unit in ("kB", "MB", "GB"):
+        value /= 1000
+        if value < 999.95:  # what would be shown as 1000.0
+            return f"{value:.1f} {unit}"
+    return f"{value / 1000:.1f} TB"
+
+
 def several(names: Sequence[str], most: int = _NAMED) -> str:
     """`a, b`; of more than `most` the first, and how many more there are: `a, b and 3 more`."""
     more = len(names) - most

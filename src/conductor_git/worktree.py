@@ -13,10 +13,13 @@ from typing import Final
 from conductor_git import durable, gitlocks
 from conductor_git.errors import GitFailed, GitKilled, UnsafePath, WorktreeBusy
 from conductor_git.gitcmd import Git
+from conductor_git.ground.files import Files, write
+from conductor_git.ground.submodules import populate
 from conductor_git.integration import looking_at
 from conductor_git.layout import CONTEXT_NAME, Layout
 from conductor_git.names import CommitId
 
+ALL_FILES: Final = Files()
 _REMOVAL: Final = "conductor-removal"
 _UNDER_WAY: Final = {
     "rebase-merge": "a rebase",
@@ -133,7 +136,9 @@ def is_half_removed(git_dir: Path) -> bool:
     return (git_dir / _REMOVAL).exists()
 
 
-def add(git: Git, layout: Layout, path: Path, *, branch: str, commit: CommitId, new_branch: bool) -> None:
+def add(
+    git: Git, layout: Layout, path: Path, *, branch: str, commit: CommitId, new_branch: bool, files: Files = ALL_FILES
+) -> None:
     """Make a worktree of `branch` at `path`, its files written; `GitFailed` leaves what the caller must undo.
 
     The registration is serialised with our other spawns; the checkout, which takes the time, is not. `--no-track`
@@ -143,19 +148,31 @@ def add(git: Git, layout: Layout, path: Path, *, branch: str, commit: CommitId, 
     how = ("--no-track", "-b", branch, str(path), commit) if new_branch else (str(path), branch)
     with durable.lock(layout.worktree_lock, seconds=60, purpose="git worktree add"):
         git.run("worktree", "add", "--quiet", "--no-checkout", *how)
-    replace(git, cwd=path, git_dir=None, transports=True).run("reset", "--hard", "--quiet", "--no-recurse-submodules")
+    write_files(git, layout, path, files)
 
 
-def add_read_only(git: Git, layout: Layout, path: Path, *, commit: CommitId) -> None:
+def write_files(git: Git, layout: Layout, path: Path, files: Files) -> None:
+    """Write the files of HEAD into a worktree that has none yet, the submodules' too, as `files` says."""
+    inside = replace(git, cwd=path, git_dir=None, transports=True)
+    write(inside, files, durable.lock(layout.worktree_lock, seconds=60, purpose="git sparse-checkout"))
+    populate(inside, layout.common_dir, files.submodules)
+
+
+def add_detached(git: Git, layout: Layout, path: Path, *, commit: CommitId, files: Files = ALL_FILES) -> None:
+    """As `add`, without a branch: HEAD is detached at `commit`."""
+    durable.make_directory(path.parent)
+    with durable.lock(layout.worktree_lock, seconds=60, purpose="git worktree add"):
+        git.run("worktree", "add", "--quiet", "--no-checkout", "--detach", str(path), commit)
+    write_files(git, layout, path, files)
+
+
+def add_read_only(git: Git, layout: Layout, path: Path, *, commit: CommitId, files: Files = ALL_FILES) -> None:
     """As `add`, without a branch: HEAD is detached at `commit`, and no tracked file may be written.
 
     The modes stop accidents, not root or a `chmod`; directories can be written, for what tests and builds make.
     """
-    durable.make_directory(path.parent)
-    with durable.lock(layout.worktree_lock, seconds=60, purpose="git worktree add"):
-        git.run("worktree", "add", "--quiet", "--no-checkout", "--detach", str(path), commit)
+    add_detached(git, layout, path, commit=commit, files=files)
     inside = replace(git, cwd=path, git_dir=None, transports=True)
-    inside.run("reset", "--hard", "--quiet", "--no-recurse-submodules")
     for name in inside.run("ls-files", "-z").fields:
         file = path / name
         if file.is_file() and not file.is_symlink():
@@ -228,7 +245,8 @@ def uncommitted(
     Runs on a private copy of the index through the integration repository: no setting of the worker is obeyed.
     """
     git_dir = git_dir or registered_git_dir(layout, path) or path
-    with looking_at(integration, path, git_dir / "index") as git:
+    with looking_at(integration, path, git_dir / "index") as looking:
+        git = unhidden(looking)
         # Really: a change under --assume-unchanged is a change, and would be lost with the worktree.
         git.run("update-index", "-q", "--really-refresh", ok=(0, 1))
         changed = git.run("diff-index", "--name-only", "-z", "--no-ext-diff", "--ignore-submodules=dirty", head).fields
@@ -237,6 +255,11 @@ def uncommitted(
         exclude = f"--exclude-from={layout.common_dir / 'info' / 'exclude'}"
         others = git.run("ls-files", "-z", "--others", "--exclude-standard", exclude).fields
     return tuple(sorted({*changed, *staged, *others}))
+
+
+def unhidden(git: Git) -> Git:
+    """`git`, to which a file that is there counts, also where its index says that a sparse checkout left it out."""
+    return replace(git, config={**git.config, "core.sparseCheckout": "true"})
 
 
 def require_removable(path: Path, root: Path, main: Path) -> None:

@@ -29,6 +29,7 @@ _CHANGING: Final = (
     (re.compile(r"\b[0-9]+(\.[0-9]+)? (ms|s)\b"), "<span>"),
     (re.compile(r"\b[0-9]+[smhd]\b"), "<age>"),
     (re.compile(r"((?:pid|pgid|pid_started|age_seconds|seconds)\"?: )'?[0-9.]+'?"), r"\1<number>"),
+    (re.compile(r"\b[0-9]+(\.[0-9]+)? (B|kB|MB|GB)\b"), "<size>"),
     (re.compile(r"─+"), "─"),
     (re.compile(r" {2,}"), "  "),
 )

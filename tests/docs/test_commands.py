@@ -20,7 +20,7 @@ COMMANDS = {command.words: command for command in commands()}
 PAGE = TOP / "docs" / "commands.md"
 _MARKED = re.compile(r"(<!-- made by tests/docs -->\n).*?(<!-- end -->)", re.DOTALL)
 _NAMED = re.compile(r"""(?<![\w./-])conductor-git ((?:[a-z][a-z-]*)(?: [^`\n"&;|]*)?)""")
-_PLANNED = frozenset({"hook", "doctor"})
+_PLANNED = frozenset({"hook"})
 """Commands that the pages name as coming."""
 
 

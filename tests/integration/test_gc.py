@@ -29,7 +29,8 @@ def salvage_ref(repository: Path, task_id: str, days: float, commit: str = "main
 
 
 def gc(repository: Path, *options: str, **more: Any) -> Any:
-    done = kit.conductor("gc", "--json", *options, cwd=repository, **more)
+    how = [] if "--dry-run" in options else ["--yes"]
+    done = kit.conductor("gc", "--json", *how, *options, cwd=repository, **more)
     assert done.code == 0, done
     return done.document
 
@@ -144,41 +145,46 @@ def test_a_salvage_of_a_task_that_a_command_is_at_work_on_stays(landed: Path) ->
 def test_a_ref_by_another_name_is_nobodys_we_know(landed: Path) -> None:
     kit.git(landed, "update-ref", "refs/conductor/salvage/prices/mine", "main")
 
-    assert gc(landed, "--keep", "1s")["leftovers"] == []
+    assert gc(landed, "--keep", "1s")["held"] == []
     assert refs(landed) == {"refs/conductor/salvage/prices/mine"}
 
 
 def gated(repository: Path) -> Path:
-    tasks.commit(repository, {".conductor.yaml": "gates:\n  - {name: look, run: test -f src/new.py}\n"})
+    tasks.commit(
+        repository, {".conductor.yaml": "salvage: {keep: 1s}\ngates:\n  - {name: look, run: test -f src/new.py}\n"}
+    )
     assert kit.conductor("config", "trust", "--yes", cwd=repository).code == 0
     tasks.approved(repository, "prices", {"src/new.py": "NEW = 1\n"})
     tasks.landed(tasks.merge(repository, "prices"))
     return Layout(repository / ".git").state_dir / "landings"
 
 
+def named(found: Any, kind: str) -> list[str]:
+    return [one["name"] for one in found["leftovers"] if one["kind"] == kind]
+
+
 def after_a_second(repository: Path, wanted: Callable[[Any], bool]) -> None:
-    """Times of change cannot be written, so they are waited for."""
-    kit.until(lambda: wanted(gc(repository, "--dry-run", "--keep", "1s")))
+    """Times of change cannot be written, so they are waited for; the config says a second."""
+    kit.until(lambda: wanted(gc(repository, "--dry-run")))
 
 
 def test_logs_that_a_record_names_stay_and_others_go(repository: Path) -> None:
     folder = gated(repository)
-    named = {path.name for path in folder.iterdir()}
+    before = {path.name for path in folder.iterdir()}
     (folder / ("0" * 40)).mkdir()
     (folder / ("0" * 40) / "01-look.log").write_text("nobody names me\n")
-    assert gc(repository)["leftovers"] == []
+    assert gc(repository, "--keep", "1d")["leftovers"] == []
 
-    after_a_second(repository, lambda found: bool(found["leftovers"]))
-    done = gc(repository, "--keep", "1s")
+    after_a_second(repository, lambda found: bool(named(found, "logs")))
+    done = gc(repository)
 
-    assert [one["name"] for one in done["leftovers"]] == ["0" * 40]
-    assert {path.name for path in folder.iterdir()} == named
+    assert named(done, "logs") == ["0" * 40]
+    assert {path.name for path in folder.iterdir()} == before
 
 
 def test_logs_of_a_join_that_a_record_names_stay(repository: Path, tmp_path: Path) -> None:
-    tasks.commit(
-        repository, {".conductor.yaml": "push: origin\ngates:\n  - {name: look, run: test -f src/prices.py}\n"}
-    )
+    config = "salvage: {keep: 1s}\npush: origin\ngates:\n  - {name: look, run: test -f src/prices.py}\n"
+    tasks.commit(repository, {".conductor.yaml": config})
     kit.git(repository, "clone", "--quiet", "--bare", str(repository), str(tmp_path / "remote.git"))
     kit.git(repository, "clone", "--quiet", str(tmp_path / "remote.git"), str(tmp_path / "colleague"))
     kit.git(repository, "remote", "add", "origin", str(tmp_path / "remote.git"))
@@ -190,14 +196,14 @@ def test_logs_of_a_join_that_a_record_names_stay(repository: Path, tmp_path: Pat
     joined = tasks.record(repository, "prices").join
     assert joined is not None
     folder = Layout(repository / ".git").state_dir / "landings"
-    named = {path.name for path in folder.iterdir()}
+    before = {path.name for path in folder.iterdir()}
     (folder / ("0" * 40)).mkdir()
 
-    after_a_second(repository, lambda found: bool(found["leftovers"]))
-    done = gc(repository, "--keep", "1s")
+    after_a_second(repository, lambda found: bool(named(found, "logs")))
+    done = gc(repository)
 
-    assert [one["name"] for one in done["leftovers"]] == ["0" * 40]
-    assert joined.landing_id in named == {path.name for path in folder.iterdir()}
+    assert named(done, "logs") == ["0" * 40]
+    assert joined.landing_id in before == {path.name for path in folder.iterdir()}
 
 
 def test_the_quarantine_is_emptied_after_the_retention(landed: Path) -> None:
@@ -206,8 +212,9 @@ def test_the_quarantine_is_emptied_after_the_retention(landed: Path) -> None:
     os.utime(quarantine / "MESSAGE-BUS.md.0.1.torn", (0, 0))
     assert gc(landed)["leftovers"] == []  # it was moved there just now, however old it is
 
-    after_a_second(landed, lambda found: bool(found["leftovers"]))
-    gc(landed, "--keep", "1s")
+    tasks.commit(landed, {".conductor.yaml": "salvage: {keep: 1s}\n"})
+    after_a_second(landed, lambda found: bool(named(found, "quarantine")))
+    gc(landed)
 
     assert list(quarantine.iterdir()) == []
 

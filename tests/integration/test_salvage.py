@@ -277,7 +277,7 @@ def test_a_nested_repository_is_seen_behind_any_amount_of_ignored_files(reposito
     assert kit.git(inner, "log", "-1", "--format=%s") == "Describe how to run it"
 
 
-def test_a_submodule_with_work_in_it_keeps_the_worktree_in_place(repository: Path, tmp_path: Path) -> None:
+def test_work_in_a_submodule_is_kept_in_its_own_repository(repository: Path, tmp_path: Path) -> None:
     library = kit.make_repository(tmp_path / "library")
     kit.git(repository, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(library), "lib")
     kit.git(repository, "commit", "--quiet", "-m", "Use the library")
@@ -290,5 +290,8 @@ def test_a_submodule_with_work_in_it_keeps_the_worktree_in_place(repository: Pat
 
     tasks.landed(tasks.merge(repository, "prices"))
 
-    assert (worktree / "lib/README.md").read_text() == "work in the library\n"
-    assert (worktree / "notes.txt").read_text() == "idea\n"
+    assert not worktree.exists()
+    (home,) = (repository / ".git/conductor/submodules/prices").glob("*/lib")
+    for place, name, text in ((home, "README.md", "work in the library"), (repository, "notes.txt", "idea")):
+        ref = kit.git(place, "for-each-ref", "--format=%(refname)", "refs/conductor/salvage")
+        assert kit.git(place, "show", f"{ref}:{name}") == text

@@ -74,6 +74,10 @@ def test_what_is_not_said_has_its_default(text: str) -> None:
     assert load(text, "c.yaml") == Config()
 
 
+def test_the_directories_of_a_sparse_checkout_are_plain_paths() -> None:
+    assert load("sparse: [src, libs/a b/]", "c.yaml").sparse == ("src", "libs/a b")
+
+
 def test_a_step_without_a_time_limit_has_its_default() -> None:
     config = load("gates: [{name: a, run: b, timeout: null}]\nsetup: [{name: a, run: b, timeout: null}]", "c.yaml")
 
@@ -83,12 +87,13 @@ def test_a_step_without_a_time_limit_has_its_default() -> None:
 def test_the_defaults_are_those_of_the_documentation() -> None:
     config = Config()
 
-    assert (config.target, config.include, config.team, config.push) == (None, None, None, None)
+    assert (config.target, config.include, config.team, config.push) == (None, ".worktreeinclude", None, None)
     assert config.branch == "worker/{task_id}"
     assert config.worktrees == "../{repo}.worktrees/{task_id}"
     assert (config.merge, config.reviews_required) == (Strategy.MERGE, 1)
     assert (config.gates, config.setup) == ((), ())
     assert (config.ports.base, config.ports.per_worker) == (42000, 10)
+    assert (config.sparse, config.checkout.workers, config.submodules, config.lfs) == ((), None, None, False)
     assert (config.agents.default, config.agents.named) == (None, {})
     assert (config.limits.workers, config.limits.attempts) == (16, 3)
     assert (config.limits.attempt_time, config.limits.quiet_after, config.limits.cost_usd) == (3600.0, 600.0, None)
@@ -181,6 +186,15 @@ def test_all_errors_are_told_at_once_and_as_facts() -> None:
         "push: 'a b'",
         "include: /etc/passwd",
         "include: ../x",
+        "sparse: [/etc]",
+        "sparse: [../x]",
+        "sparse: [a/../../x]",
+        "sparse: [.git]",
+        "sparse: ['a*']",
+        'sparse: ["a\\nb"]',
+        "checkout: {workers: 0}",
+        "submodules: some",
+        "lfs: maybe",
         "team: mysql://host/db",
         "gates: [{name: ../x, run: a}]",
         "gates: [{name: -x, run: a}]",

@@ -15,17 +15,22 @@ from conductor_git.masking import mask, secret_values
 
 def report_bug(bug: Exception, arguments: list[str], *, as_json: bool) -> int:
     """Write a log of `bug` with secrets masked, say where it is, and return 3."""
+    error = bug_error(bug, arguments)
+    if as_json:
+        document(error=error)
+    else:
+        narrate("✗", error["message"] or "")
+        narrate("↳", f"please report it with {error['log'] or 'the lines above'}")
+    return 3
+
+
+def bug_error(bug: Exception, arguments: list[str]) -> dict[str, str | None]:
+    """The `error` of a document for `bug`, whose log was written."""
     trace = "".join(traceback.format_exception(bug))
     facts = f"conductor-git {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
-    text = mask(f"{facts}arguments: {arguments}\n\n{trace}", secret_values(inherited()))
-    log = _written(text)
+    log = _written(mask(f"{facts}arguments: {arguments}\n\n{trace}", secret_values(inherited())))
     message = f"this is a bug in conductor-git: {type(bug).__name__}: {bug}"
-    if as_json:
-        document(error={"code": "BUG", "message": message, "hint": f"cat {log}" if log else "see stderr", "log": log})
-    else:
-        narrate("✗", message)
-        narrate("↳", f"please report it with {log or 'the lines above'}")
-    return 3
+    return {"code": "BUG", "message": message, "hint": f"cat {log}" if log else "see stderr", "log": log}
 
 
 def _written(text: str) -> str | None:

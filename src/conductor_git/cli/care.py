@@ -1,4 +1,4 @@
-"""restore and gc: what a removal has kept comes back, and goes when nobody needs it any more."""
+"""restore: what a removal has kept comes back."""
 
 from __future__ import annotations
 
@@ -19,10 +19,7 @@ from conductor_git.record import format_time
 from conductor_git.run import State, utcnow
 from conductor_git.salvage.kept import quoted
 from conductor_git.wording import age, counted
-from conductor_git.workflow.gc import KINDS, Collected, collect
-from conductor_git.workflow.gc import Plan as GcPlan
-from conductor_git.workflow.gc import plan as plan_gc
-from conductor_git.workflow.leftovers.kind import Leftover
+from conductor_git.workflow.leftovers.records import Archived, archived
 from conductor_git.workflow.restore import Restored
 from conductor_git.workflow.restore import restore as bring_back
 from conductor_git.workflow.restoring.lost import Kept, Lost, Removed, lost
@@ -51,7 +48,7 @@ def restore(
     if task is None:
         if salvage is not None or into is not None:
             raise BadInput("of which TASK? without one, `restore` lists what there is", hint="conductor-git restore")
-        _list(lost(place.project), as_json)
+        _list(lost(place.project), archived(place.project.layout), as_json)
         return
     target = None if into is None else Path.cwd() / into
     restored = bring_back(place.project, parse_task_id(task), at=utcnow(), wanted=salvage, into=target, dry_run=dry_run)
@@ -61,16 +58,24 @@ def restore(
         _tell(restored)
 
 
-def _list(found: Lost, as_json: bool) -> None:
+def _list(found: Lost, records: tuple[Archived, ...], as_json: bool) -> None:
     if as_json:
         document(
             salvage=[_kept_document(kept) for kept in found.kept],
             removed=[_removed_document(one) for one in found.removed],
+            archived=[{"task_id": one.task_id, "path": str(one.path), "back": one.back} for one in records],
         )
         return
     if not found.kept and not found.removed:
         say("there is nothing to bring back")
-        return
+    else:
+        _table(found)
+    if records:
+        narrate("○", f"{counted(len(records), 'record')} in the archive; the newest of them comes back by:")
+        narrate("↳", max(records, key=lambda one: one.path.stat().st_mtime).back)
+
+
+def _table(found: Lost) -> None:
     now = utcnow()
     rows = [_kept_row(kept, age((now - kept.salvaged.at).total_seconds())) for kept in found.kept]
     rows += [_removed_row(one, age((now - one.run.updated_at).total_seconds())) for one in found.removed]
@@ -178,85 +183,3 @@ def _next(restored: Restored) -> str:
     if restored.plan.is_task and restored.run.state in (State.FAILED, State.CANCELLED):
         return f"conductor-git retry {restored.run.task_id}"
     return f"git -C {path} status"
-
-
-@app.command(rich_help_panel=panel("care"), epilog="Example: conductor-git gc --dry-run")
-def gc(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
-    keep: Annotated[
-        str | None, typer.Option("--keep", metavar="TIME", help="The retention, such as 30d; by default the config's.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Remove what nobody needs any more: old salvage refs, logs, quarantine files, scratch."""
-    place = here()
-    now = utcnow()
-    wanted = plan_gc(place.project, keep=_retention(place.project, keep), now=now)
-    done = None if dry_run else collect(place.project, wanted)
-    if as_json:
-        document(**_gc_document(wanted, done))
-        return
-    rows = [
-        (one.kind, age((now - one.since).total_seconds()), short(one.commit), one.name, one.why)
-        for one in wanted.leftovers
-    ]
-    if rows:
-        print(within(columns(("KIND", "AGE", "COMMIT", "NAME", "WHY IT MAY GO"), rows), sys.stdout))
-    else:
-        say("there is nothing to remove")
-    _tell_gc(wanted, done)
-
-
-def _retention(project: Any, keep: str | None) -> float:
-    from conductor_git.config.duration import parse_duration
-    from conductor_git.settings import project_config
-
-    if keep is None:
-        return project_config(project).salvage.keep
-    try:
-        return parse_duration(keep)
-    except ValueError as wrong:
-        raise BadInput(f"--keep {wrong}", hint="conductor-git gc --dry-run --keep 30d") from wrong
-
-
-def _tell_gc(wanted: GcPlan, done: Collected | None) -> None:
-    for held in wanted.held:
-        narrate("○", f"{held.name} stays: {held.why}")
-    if done is None:
-        if wanted.leftovers:
-            narrate("○", "nothing was removed; without --dry-run it would be")
-        return
-    for left in done.left:
-        narrate("▲", f"{left.name} stays: it is in use, or has changed meanwhile")
-    if done.removed:
-        narrate("✓", f"removed {_counts(done.removed)}")
-    if any(one.commit for one in done.removed):
-        narrate("○", "until git itself drops the commits (two weeks, by its defaults), this brings one back:")
-        narrate("↳", f"git branch NAME {next(one.commit for one in done.removed if one.commit)}")
-
-
-def _counts(removed: tuple[Leftover, ...]) -> str:
-    numbers = ((kind.noun, sum(one.kind == kind.name for one in removed)) for kind in KINDS)
-    return ", ".join(counted(number, noun) for noun, number in numbers if number)
-
-
-def _gc_document(wanted: GcPlan, done: Collected | None) -> dict[str, Any]:
-    removed = done.removed if done else ()
-    return {
-        "dry_run": done is None,
-        "keep_seconds": wanted.keep,
-        "leftovers": [
-            {
-                "kind": one.kind,
-                "name": one.name,
-                "task_id": one.task_id,
-                "commit": one.commit,
-                "since": format_time(one.since),
-                "why": one.why,
-                "back": f"git branch NAME {one.commit}" if one.commit else None,
-                "removed": one in removed,
-            }
-            for one in wanted.leftovers
-        ],
-        "held": [{"kind": one.kind, "name": one.name, "why": one.why} for one in wanted.held],
-    }

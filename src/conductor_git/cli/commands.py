@@ -43,9 +43,13 @@ TABLE: Final = {
     "bus": "bus",
     "config": "settings",
     "hooks": "hooks",
+    "init": "beginning",
+    "cd": "changing",
     "restore": "care",
-    "gc": "care",
+    "doctor": "doctor",
+    "gc": "gc",
     "serve": "serve",
+    "mcp": "mcp",
     "demo": "demo",
 }
 """Command → module of this package. A module holds one Typer app; `bus` and `config` are groups of their own."""

@@ -15,13 +15,21 @@ from conductor_git.names import readable, short
 from conductor_git.workflow.beat import beat
 
 _SAID: Final = {"post-commit": "{commit} {subject}", "post-rewrite": "rebased, now at {commit} {subject}"}
+_OF_AGENTS: Final = ("session-start", "tool-use", "stop")
 _LONGEST: Final = 200
 
 
 def hook(*, name: str) -> None:
-    """Tell of the commit that HEAD is at: a heartbeat, and PROGRESS on the bus. Silent outside a worker's worktree."""
+    """Of git: tell of the commit that HEAD is at, by a heartbeat, and PROGRESS on the bus. Of agents: see `agent.hook`.
+    Silent outside a worker's worktree."""
+    if name in _OF_AGENTS:
+        from conductor_git.cli.agent import hook as of_agents
+
+        of_agents.hook(name)
+        return
     if name not in _SAID:
-        raise BadInput(f"there is no hook {name}; there are {', '.join(_SAID)}", hint="conductor-git hooks status")
+        names = ", ".join((*_SAID, *_OF_AGENTS))
+        raise BadInput(f"there is no hook {name}; there are {names}", hint="conductor-git hooks status")
     try:
         context = find_context(Path.cwd(), inherited()).context
     except NoContext:

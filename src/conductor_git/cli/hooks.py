@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from conductor_git.cli.agent import placing
 from conductor_git.cli.here import here, onlooker
 from conductor_git.cli.options import Json
 from conductor_git.cli.output import answer, columns, document, narrate, say
@@ -18,12 +19,20 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Git hooks for work by hand in a worker's worktree.")
 
 
+_Agents = Annotated[
+    bool, typer.Option("--agents", help="Instead, the hooks of Claude Code, Codex and Gemini CLI themselves.")
+]
+
+
 @app.command(epilog="Example: conductor-git hooks install")
-def install(as_json: Json = False) -> None:
+def install(agents: _Agents = False, as_json: Json = False) -> None:
     """Put the fence around work by hand in workers' worktrees; the project's own hooks still run."""
     from conductor_git.workflow import hooks
 
     project = here().project
+    if agents:
+        placing.install(project, as_json=as_json)
+        return
     changed = hooks.install(project)
     found = hooks.status(project)
     if as_json:
@@ -36,11 +45,14 @@ def install(as_json: Json = False) -> None:
 
 
 @app.command(epilog="Example: conductor-git hooks uninstall")
-def uninstall(as_json: Json = False) -> None:
+def uninstall(agents: _Agents = False, as_json: Json = False) -> None:
     """Take the hooks out again; the git config is as it would be without them."""
     from conductor_git.workflow import hooks
 
     project = here().project
+    if agents:
+        placing.uninstall(project, as_json=as_json)
+        return
     changed = hooks.uninstall(project)
     if as_json:
         document(changed=changed, **_document(hooks.status(project)))
@@ -51,10 +63,13 @@ def uninstall(as_json: Json = False) -> None:
 
 
 @app.command(epilog="Example: conductor-git hooks status")
-def status(as_json: Json = False) -> None:
+def status(agents: _Agents = False, as_json: Json = False) -> None:
     """Show each hook: whether it is in place, and which of the project's hooks runs after it."""
     from conductor_git.workflow import hooks
 
+    if agents:
+        placing.status(onlooker().project, as_json=as_json)
+        return
     found = hooks.status(onlooker().project)
     if as_json:
         document(**_document(found))

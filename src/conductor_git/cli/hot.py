@@ -58,7 +58,11 @@ _MESSAGES: Final = {
 
 TABLE: Final[Mapping[tuple[str, ...], Plain]] = {
     ("heartbeat",): Plain("worker_actions", "heartbeat", {"--note": Option("note"), **_JSON}, "task"),
-    ("ctx",): Plain("worker_actions", "ctx", {"--field": Option("field"), "--export": Option("export"), **_JSON}),
+    ("ctx",): Plain(
+        "worker_actions",
+        "ctx",
+        {"--field": Option("field"), "--export": Option("export"), "--guide": _flag("guide"), **_JSON},
+    ),
     ("bus", "post"): Plain(
         "posting",
         "post",
@@ -81,6 +85,8 @@ TABLE: Final[Mapping[tuple[str, ...], Plain]] = {
     ),
     ("bus", "follow"): Plain("messages", "follow", _MESSAGES),
     ("bus", "ack"): Plain("messages", "acknowledge", {"--as": Option("reader"), **_BUS}, "message", is_required=True),
+    ("cd",): Plain("shell.going", "cd", _JSON, "task"),
+    ("init",): Plain("shell.going", "init", {"--shell": Option("shell"), "--yes": _flag("yes"), **_JSON}),
     ("hook",): Plain("githook", "hook", {}, "name", is_required=True),
     ("status",): Plain(
         "views",
@@ -116,8 +122,16 @@ PLUMBING: Final = frozenset({("hook",)})
 """What only our own hooks call: plain or not at all."""
 
 
+COMPLETE: Final = ["__complete", "--"]
+"""What the shells call, with the words of a line that is being typed after it."""
+
+
 def answer(arguments: Sequence[str]) -> int | None:
     """Run a command that stands in plain form and return its exit code; None where it does not."""
+    if arguments[:2] == COMPLETE:
+        from conductor_git.cli.shell.complete import complete
+
+        return complete(arguments[2:])
     for length in (1, 2):
         plain = TABLE.get(tuple(arguments[:length]))
         values = None if plain is None else parse(arguments[length:], plain)

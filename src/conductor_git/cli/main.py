@@ -47,7 +47,7 @@ def _told(error: Exception, arguments: list[str]) -> int:
     from conductor_git.cli.output import hush, report
 
     as_json = "--json" in words_of_ours(arguments)
-    refused = error if isinstance(error, ConductorError) else _of_the_system(error)
+    refused = error if isinstance(error, ConductorError) else of_the_system(error)
     try:
         if refused is not None:
             code = report(refused, as_json=as_json)
@@ -67,7 +67,7 @@ def words_of_ours(arguments: list[str]) -> list[str]:
     return arguments[: arguments.index("--")] if "--" in arguments else arguments
 
 
-def _of_the_system(error: Exception) -> ConductorError | None:
+def of_the_system(error: Exception) -> ConductorError | None:
     """The refusal for what the system would not let us do: a write, or to be where nothing is any more; else None."""
     if isinstance(error, FileNotFoundError) and _is_nowhere():
         return NotARepository("the directory that this was called from is gone", hint="cd ..")

@@ -54,10 +54,12 @@ def spawn(  # noqa: PLR0913, PLR0917 - one parameter an option
     existing: Annotated[bool, typer.Option("--existing", help="Go on with a branch that is there.")] = False,
     no_start: Annotated[bool, typer.Option("--no-start", help="Make the worktree, start no agent.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be made.")] = False,
+    trust: Annotated[bool, typer.Option("--trust", help="Agree to run the commands of the config.")] = False,
     as_json: Json = False,
 ) -> None:
     """Give a task a branch and a worktree of its own, and start its agent there."""
-    from conductor_git.settings import project_config, without_effect
+    from conductor_git.cli.preparing import aloud
+    from conductor_git.settings import project_config, require_trusted, without_effect
     from conductor_git.workflow.spawn import spawn as make
     from conductor_git.workflow.spawning.order import Order, plan
 
@@ -66,6 +68,8 @@ def spawn(  # noqa: PLR0913, PLR0917 - one parameter an option
     place = here()
     by = picker(place)
     config = project_config(place.project)
+    if trust:
+        require_trusted(config, agree=True)
     order = Order(
         task_id=parse_task_id(task),
         prompt=_prompt(message, prompt_file),
@@ -93,7 +97,7 @@ def spawn(  # noqa: PLR0913, PLR0917 - one parameter an option
         return
     for key in without_effect(config):
         narrate("▲", f"`{key}` is set in the config, and this version does not act on it")
-    run = make(place.project, wanted, by=by, at=utcnow(), start_agent=not no_start)
+    run = make(place.project, wanted, by=by, at=utcnow(), start_agent=not no_start, listener=aloud())
     _answer(run, as_json, run.worktree)
     _narrate_spawn(run)
 
@@ -223,10 +227,11 @@ def retry(
     as_json: Json = False,
 ) -> None:
     """Start a failed or cancelled task again, as a new generation."""
+    from conductor_git.cli.preparing import aloud
     from conductor_git.workflow.retry import retry as again
 
     place = here()
-    run, kept = again(place.project, place.task(task), by=place.actor, at=utcnow(), reset=reset)
+    run, kept = again(place.project, place.task(task), by=place.actor, at=utcnow(), reset=reset, listener=aloud())
     _answer(run, as_json, f"{run.task_id} {run.state}")
     narrate("✓", f"{run.task_id} starts again as generation {run.generation} in {run.worktree}")
     if kept and kept.ref:

@@ -18,7 +18,8 @@ def ctx(
     export: Annotated[
         str | None, typer.Option("--export", metavar="sh|json", help="As shell variables or JSON.")
     ] = None,
+    guide: Annotated[bool, typer.Option("--guide", help="How any agent works here, for a skill or AGENTS.md.")] = False,
     as_json: Json = False,
 ) -> None:
     """Who am I, what am I asked, what did reviewers say, what is new on the bus."""
-    tell(field=field, export=export, as_json=as_json)
+    tell(field=field, export=export, guide=guide, as_json=as_json)

@@ -6,29 +6,20 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conductor_git import durable
 from conductor_git.actor import COORDINATOR, worker
-from conductor_git.cli.output import document, plain, say
+from conductor_git.cli.output import document, say
 from conductor_git.context import WorkerContext
 from conductor_git.context import document as context_document
 from conductor_git.environment import inherited
-from conductor_git.errors import BadInput, NoContext, NotARepository, NotFound
+from conductor_git.errors import BadInput, NoContext, NotARepository
 from conductor_git.gitdir import common_dir_of
 from conductor_git.identity import find_context
 from conductor_git.layout import CONTEXT_NAME, Layout
 from conductor_git.names import parse_task_id
 from conductor_git.workflow.beat import beat
-from conductor_git.workflow.looking.glance import glance
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from conductor_git.bus.base import Bus
-    from conductor_git.review import Review
-
-_NEWS = 10
-_LOOKED_THROUGH = 100
-"""So many messages of the bus are looked at for what is said to the worker."""
 
 
 def heartbeat(*, task: str | None = None, note: str | None = None, as_json: bool = False) -> None:
@@ -62,8 +53,11 @@ def _layout_here() -> tuple[Layout, WorkerContext | None]:
     return Layout(context.state_dir.parent), context
 
 
-def ctx(*, field: str | None = None, export: str | None = None, as_json: bool = False) -> None:
+def ctx(*, field: str | None = None, export: str | None = None, guide: bool = False, as_json: bool = False) -> None:
     """Tell a worker who it is, what it is asked, what reviewers said, and what is new on the bus."""
+    if guide:
+        _say_guide(as_json)
+        return
     context = find_context(Path.cwd(), inherited()).context
     facts = context_document(context)
     if field is not None:
@@ -72,6 +66,20 @@ def ctx(*, field: str | None = None, export: str | None = None, as_json: bool = 
         _say_export(context, facts, export)
     else:
         _say_all(context, facts, as_json)
+
+
+def _say_guide(as_json: bool) -> None:
+    """Anywhere: somebody may want it for an AGENTS.md."""
+    from conductor_git.cli.agent.guiding import guide
+
+    try:
+        text = guide(find_context(Path.cwd(), inherited()).context)
+    except NoContext:
+        text = guide(None)
+    if as_json:
+        document(guide=text)
+    else:
+        say(text)
 
 
 def _say_field(facts: dict[str, Any], field: str) -> None:
@@ -97,99 +105,13 @@ def _say_export(context: WorkerContext, facts: dict[str, Any], form: str) -> Non
 
 
 def _say_all(context: WorkerContext, facts: dict[str, Any], as_json: bool) -> None:
-    from conductor_git.workflow.looking.news import news, own_runs
+    from conductor_git.workflow.documents.who import who_document
+    from conductor_git.workflow.looking.whoami import whoami
 
-    layout = Layout(context.state_dir.parent)
-    prompt = _prompt(layout, context)
-    state = _state(layout, context)
-    reviews, head = _reviews(layout, context)
-    bus = _bus(layout)
-    recent = bus.tail(_LOOKED_THROUGH)
-    told = news(bus, recent, context.task_id, own_runs(layout, context.task_id))[-_NEWS:]
+    who = whoami(context)
     if as_json:
-        from conductor_git.message import message_document
-
-        document(
-            context=facts,
-            state=state,
-            prompt=prompt,
-            reviews=[_review_document(review, head) for review in reviews],
-            news=[message_document(message) for message in told],
-            messages=[message_document(message) for message in recent[-_NEWS:]],
-        )
+        document(**who_document(who) | {"context": facts})
         return
-    say(
-        plain(
-            {
-                "task": f"{context.task_id} (generation {context.generation})",
-                "asked": context.description,
-                "state": state,
-                "reviews": context.review_of,
-                "branch": context.branch if context.review_of is None else None,
-                "target": context.target,
-                "worktree": str(context.worktree),
-            }
-        )
-    )
-    from conductor_git.cli.words import brief
+    from conductor_git.cli.agent.who import text_of
 
-    _section("prompt", "" if prompt.strip() == context.description else prompt.strip())
-    _section("reviews", "\n\n".join(_review_text(review, head) for review in reviews))
-    _section("for you", "\n".join(f"{brief(message)}\n          {message.msg_id}" for message in told))
-    if recent:
-        print("\nnew on the bus", *(brief(message).partition("\n")[0] for message in recent[-_NEWS:]), sep="\n")
-
-
-def _reviews(layout: Layout, context: WorkerContext) -> tuple[Sequence[Review], str]:
-    """The newest reviews and the commit handed in last; of what a reviewer is to judge, what others said before.
-
-    What reads them is imported only where there are some.
-    """
-    task_id = context.review_of or context.task_id
-    if not layout.reviews(task_id).is_dir():
-        return (), ""
-    from conductor_git.store.reviews import FileReviews
-
-    return FileReviews(layout).all(task_id)[-_NEWS:], glance(layout, task_id, "head_commit")
-
-
-def _review_document(review: Review, head: str) -> dict[str, Any]:
-    from conductor_git.review import is_outdated, to_tree
-
-    return to_tree(review) | {"outdated": is_outdated(review, _commit(head))}
-
-
-def _review_text(review: Review, head: str) -> str:
-    from conductor_git.review import Side, is_outdated
-
-    outdated = " (outdated)" if is_outdated(review, _commit(head)) else ""
-    lines = [f"{review.reviewer}: {review.verdict} {review.commit[:10]}{outdated}"]
-    lines += [review.body] if review.body else []
-    for comment in review.comments:
-        before = " before" if comment.side is Side.OLD else ""
-        lines.append(f"{comment.path}:{comment.line}{before}: {comment.body}")
-    return "\n".join(lines)
-
-
-def _commit(said: str) -> str | None:
-    """What the record says of a commit, which is `null` where there is none."""
-    return None if said in ("", "null") else said
-
-
-def _section(title: str, text: str) -> None:
-    if text:
-        say(f"\n{title}\n{text}")
-
-
-def _prompt(layout: Layout, context: WorkerContext) -> str:
-    try:
-        return durable.read_regular(layout.prompt(context.task_id), 16 << 20).decode("utf-8", "replace")
-    except FileNotFoundError:
-        return ""
-
-
-def _state(layout: Layout, context: WorkerContext) -> str:
-    try:
-        return glance(layout, context.task_id, "state")
-    except NotFound:
-        return ""
+    say(text_of(who))

@@ -82,11 +82,22 @@ def _masked(url: str) -> str:
     return _PASSWORD.sub(r"\1:***", url)
 
 
+def _directory(text: str) -> str:
+    """A directory of a sparse checkout in cone mode: a plain path, as git's own listing of a tree has it."""
+    parts = text.removesuffix("/").split("/")
+    if not set(parts).isdisjoint({"", ".", ".."}) or parts[0] == ".git" or re.search(r'[\x00-\x1f\x7f"\\*?\[]', text):
+        raise ValueError(f"must be a directory inside the repository, without wildcards, not {text[:80]!r}")
+    return "/".join(parts)
+
+
 Text = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00]*$")]
 RefName = Annotated[Text, AfterValidator(_ref_part)]
+Inside = Annotated[Text, AfterValidator(_inside)]
+"""A path in the repository, from its top."""
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 Name = Annotated[str, AfterValidator(_name)]
 """A word that is also a file name and a line of a commit message."""
+Directory = Annotated[Text, AfterValidator(_directory)]
 Seconds = Annotated[
     float,
     BeforeValidator(_duration),
@@ -197,14 +208,44 @@ class Queue(_Part):
     auto: bool = False
 
 
+class Pool(_Part):
+    """`size` worktrees lie ready for the next spawns; with `keep_ignored` build caches of landed tasks go into them."""
+
+    size: int = Field(0, ge=0, le=64)
+    keep_ignored: bool = True
+
+
+class Checkout(_Part):
+    """How the files of a worktree are written; `workers` processes of git do it, None leaves that to git's config."""
+
+    workers: int | None = Field(None, ge=1, le=1024)
+
+
 class Salvage(_Part):
     """`keep` is how long `gc` leaves a salvage ref, and logs and files that nobody needs, where they are."""
 
     keep: Seconds = 2592000.0
 
 
+class Gc(_Part):
+    """How long `gc` leaves what it archives or can be made again where it is.
+
+    `worktrees` and branches count from the end of their task or their last use after it, `records` from the end of
+    the task, `segments` of the bus from their last message.
+    """
+
+    worktrees: Seconds = 86400.0
+    records: Seconds = 7776000.0
+    segments: Seconds = 7776000.0
+
+
 class Config(_Part):
-    """Everything a project can settle. `target` None is the branch that the task was spawned from."""
+    """Everything a project can settle. `target` None is the branch that the task was spawned from.
+
+    `include` is the file that lists ignored files to bring into new worktrees, where it is there; together they have
+    at most `include_bytes`. Folders of `include_anyway` come along although they hold absolute paths. What `link` names
+    is not copied: the worktree gets a symbolic link to it.
+    """
 
     version: Annotated[int, only(VERSION)] = VERSION
     target: RefName | None = None
@@ -214,14 +255,23 @@ class Config(_Part):
     reviews_required: int = Field(1, ge=1, le=100)
     gates: tuple[Gate, ...] = ()
     setup: tuple[SetupStep, ...] = ()
-    include: Annotated[Text, AfterValidator(_inside)] | None = None
+    include: Inside = ".worktreeinclude"
+    include_anyway: tuple[Inside, ...] = ()
+    include_bytes: int = Field(2**31, ge=0, le=2**50)
+    link: tuple[Inside, ...] = ()
     ports: Ports = Ports()
+    sparse: tuple[Directory, ...] = ()
+    submodules: bool | None = None
+    lfs: bool = False
     agents: Agents = Agents()
     terminal: Literal["none", "tmux"] = "none"
     limits: Limits = Limits()
+    checkout: Checkout = Checkout()
     bus: Bus = Bus()
     queue: Queue = Queue()
+    pool: Pool = Pool()
     salvage: Salvage = Salvage()
+    gc: Gc = Gc()
     team: Annotated[Text, AfterValidator(_postgres), PlainSerializer(_masked, when_used="json")] | None = None
     push: RefName | None = None
 

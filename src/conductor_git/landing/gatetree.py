@@ -211,8 +211,12 @@ class GateTree:
 
 def discard(layout: Layout, target: str) -> None:
     """Remove the tree of `target`, whatever has become of it. Call it with the lease of the target held."""
+    discard_tree(layout, layout.gate_tree(target))
+
+
+def discard_tree(layout: Layout, tree: Path) -> None:
+    """As `discard`, for a tree whose target is known by its name only."""
     _require_place(layout)
-    tree = layout.gate_tree(target)
     with _writing(tree):
         for place in (tree, _beside(tree, "index"), _beside(tree, "index.lock")):
             remove(place)

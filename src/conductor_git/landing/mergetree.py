@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from conductor_git.errors import Conflict, GitFailed, OwnFiles, UnsafePath
 from conductor_git.gitcmd import Git, GitDone, failed
+from conductor_git.ground.case import clashes, folds_case
 from conductor_git.history import is_contained, tree_at
 from conductor_git.landing.change import Change, changes, is_git_dir
 from conductor_git.layout import OWN_FILES
@@ -61,6 +63,7 @@ def merge(git: Git, plan: Plan) -> Merged:
     merged = Merged(commit, changes(git, plan.target, commit))
     _refuse_own_files(merged.changes)
     _refuse_git_dirs(merged.changes)
+    _refuse_clashes(git, commit, merged.changes)
     _refuse_markers(git, plan.target, commit)
     return merged
 
@@ -192,6 +195,26 @@ def _refuse_git_dirs(listed: Sequence[Change]) -> None:
             f"the landing would bring {paths[0]!r}, which some file system takes for a git dir",
             hint="git ls-tree -r --name-only HEAD",
             files=paths,
+        )
+
+
+def _refuse_clashes(git: Git, commit: CommitId, listed: Sequence[Change]) -> None:
+    """Where the file system folds case, a checkout would have one of two such files, and the other one's content."""
+    brought = {change.path for change in listed if change.old_mode == "000000"}
+    if not brought or git.git_dir is None or not folds_case(git.git_dir):
+        return
+    names = git.run("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit).fields
+    mine = [
+        group
+        for group in clashes(names)
+        if any(f"{path}/".startswith(f"{name}/") for path in brought for name in group)
+    ]
+    if mine:
+        raise UnsafePath(
+            f"the landing would bring paths that this file system cannot tell apart: {' and '.join(mine[0])}",
+            hint=f"git mv {shlex.quote(mine[0][0])} {shlex.quote(f'{mine[0][0]}.renamed')}",
+            files=sorted(brought),
+            clashes=[list(group) for group in mine[:50]],
         )
 
 

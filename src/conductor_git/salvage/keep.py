@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import shlex
 import stat
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
+from conductor_git import brought
 from conductor_git.errors import UnsafePath
 from conductor_git.gitcmd import Git
 from conductor_git.integration import looking_at
 from conductor_git.layout import OWN_FILES, SALVAGE_REFS, Layout
 from conductor_git.names import CommitId, TaskId
 from conductor_git.salvage import index as kept_index
+from conductor_git.salvage import modules
 from conductor_git.salvage.index import SUBMODULE, Entry, State
 from conductor_git.salvage.kept import TIME_FORMAT, Note, message, subject
 from conductor_git.worktree import registered_git_dir, under_way
@@ -55,18 +57,53 @@ def salvage(  # noqa: PLR0913 - what, where, and how, the latter by name
     links, modes as git knows them; the index as it is, and a merge that is under way; a detached HEAD is kept too
     unless it is at `home`, and any HEAD with `keep_head`. The ref is durable when this returns, and its message says
     `why`. With `half_removed`, files that are missing were taken by the removal itself, after a salvage of theirs, and
-    do not count. A repository inside the worktree cannot be kept this way and refuses the removal.
+    do not count. The files of a submodule are kept the same way in its own repository, which `modules.stow` keeps. Any
+    other repository inside the worktree cannot be kept this way and refuses the removal. Ignored files that are still
+    as an include or a setup brought them can be had again, and are not kept.
     """
     git_dir = registered_git_dir(layout, path)
     if git_dir is None:
         raise UnsafePath(f"{path} is no worktree of this repository", hint="git worktree list", path=str(path))
+    place = _Place(layout, task_id, path, git_dir)
+    return _salvaged(integration, git, place, at, why, home, keep_head=keep_head, half_removed=half_removed)
+
+
+class _Place(NamedTuple):
+    """The checkout that is salvaged: the worktree of the task, or a submodule in there."""
+
+    layout: Layout
+    task_id: TaskId
+    root: Path
+    git_dir: Path
+
+
+def _salvaged(
+    integration: Git,
+    git: Git,
+    place: _Place,
+    at: datetime,
+    why: str,
+    home: CommitId | None,
+    *,
+    keep_head: bool = False,
+    half_removed: bool = False,
+) -> Salvage | None:
+    layout, task_id, path, git_dir = place
     named = (git_dir / "HEAD").read_text().strip()
     head = CommitId(git.run("rev-parse", "--verify", "--end-of-options", named.removeprefix("ref: ")).text)
     with looking_at(integration, path, git_dir / "index") as looking:
         index = looking.index.read_bytes() if looking.index and looking.index.is_file() else b""
         listed = kept_index.entries(looking)
-        gone, kept, left_out = _select(looking, layout, path, head, listed)
+        links = [entry.path for entry in listed if entry.mode == SUBMODULE]
+        checked_out = modules.homes(path, git_dir, links)
+        safe = links if modules.is_stowed(layout, task_id, git_dir) else [*checked_out]
+        gone, kept, left_out = _select(looking, layout, path, head, listed, safe, brought.unchanged(git_dir, path))
         gone = [] if half_removed else gone
+        for name, inner in checked_out.items():
+            within = _Place(layout, task_id, path / name, inner)
+            at_home = CommitId((inner / "HEAD").read_text().strip())
+            found = _salvaged(*modules.inside(integration, git, inner), within, at, why, at_home)
+            left_out += tuple(f"{name}/{path}" for path in found.left_out) if found else ()
         staged = _staged_tree(looking)
         before = looking.run("rev-parse", f"{head}^{{tree}}").text
         if not gone and not kept and staged in (before, "") and _is_home(named, home) and not keep_head:
@@ -106,21 +143,32 @@ def _staged_tree(looking: Git) -> str:
 
 
 def _select(
-    looking: Git, layout: Layout, root: Path, head: CommitId, listed: Sequence[Entry]
+    looking: Git,
+    layout: Layout,
+    root: Path,
+    head: CommitId,
+    listed: Sequence[Entry],
+    safe: Sequence[str],
+    again: Container[str],
 ) -> tuple[list[str], list[str], tuple[str, ...]]:
-    """The paths of `head` that are gone, the paths to keep from the disk, and those too large to keep."""
-    modules = _submodules_with_all_in_sight(looking, root, listed)
+    """The paths of `head` that are gone, the paths to keep from the disk, and those too large to keep.
+
+    `safe` are the submodules whose repositories are kept by themselves. Ignored files of `again` can be had again.
+    """
+    links = _submodules_with_all_in_sight(looking, root, listed)
     changed = looking.run("diff-index", "--name-only", "-z", "--no-ext-diff", "--ignore-submodules=dirty", head).fields
     exclude = f"--exclude-from={layout.common_dir / 'info' / 'exclude'}"
     untracked = looking.run("ls-files", "-z", "--others", "--exclude-standard", exclude).fields
     ignored = looking.run("ls-files", "-z", "--others", "--ignored", "--exclude-standard", exclude).fields
-    _refuse_repositories(root, [*modules, *changed, *untracked, *ignored])
+    changed = [path for path in changed if path not in safe]
+    links = [path for path in links if path not in safe]
+    _refuse_repositories(root, [*links, *changed, *untracked, *ignored])
     gone = [path for path in changed if not os.path.lexists(root / path)]
     # A file that was taken out of the index only is in both lists.
     kept = list(dict.fromkeys([*untracked, *(path for path in changed if os.path.lexists(root / path))]))
     total, left_out = 0, list[str]()
     for path in ignored:
-        if path in OWN_FILES:
+        if path in OWN_FILES or path in again:
             continue
         size = (root / path).lstat().st_size
         total += size

@@ -123,7 +123,8 @@ def _commit_all(project: Project, run: Run, by: Actor, files: tuple[str, ...]) -
     try:
         # Not `git add --all`, which looks into submodules, whose config is the worker's and guarded by nobody.
         listing = "".join(f"{file}\0" for file in files).encode("utf-8", "surrogateescape")
-        git.run("update-index", "-z", "--add", "--remove", "--replace", "--stdin", stdin=listing)
+        # Of a path that a sparse checkout left out, and that is there all the same, it would drop the entry.
+        worktree.unhidden(git).run("update-index", "-z", "--add", "--remove", "--replace", "--stdin", stdin=listing)
         if git.run("diff-index", "--cached", "--quiet", "HEAD", ok=(0, 1)).code == 0:
             return  # what was staged had been taken back in the files: nothing is left to commit
         git.run("commit", "--quiet", "-m", f"wip: {run.title}\n\nCommitted by `conductor-git done --wip`.")

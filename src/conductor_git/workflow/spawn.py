@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from conductor_git import configguard, durable, journal, worktree
+from conductor_git import configguard, durable, journal, leases, worktree
 from conductor_git.actor import Actor
 from conductor_git.bus.current import current_address, set_current
 from conductor_git.context import WorkerContext
@@ -18,24 +18,43 @@ from conductor_git.errors import (
     GitKilled,
     PathExists,
     Unfinished,
-    UnsafePath,
 )
+from conductor_git.ground.submodules import may_fetch
 from conductor_git.heartbeat import remember_quiet
 from conductor_git.history import tip_of
 from conductor_git.identity import place
+from conductor_git.include import Included
 from conductor_git.integration import shared_config
+from conductor_git.pool.entry import Entry
+from conductor_git.pool.take import take
 from conductor_git.project import Project
 from conductor_git.run import Event, Run, State, Step
 from conductor_git.runner.launch import launch
-from conductor_git.transition import begin
+from conductor_git.runner.setup import DEAF, Listener, set_up
+from conductor_git.transition import begin, message_of
 from conductor_git.undo_spawn import remove_half_made
+from conductor_git.workflow import refill
+from conductor_git.workflow.agent_hooks import install as agent_hooks
 from conductor_git.workflow.family.bounds import room
 from conductor_git.workflow.reviewing.reviewer import refuse_own
+from conductor_git.workflow.spawning.ground import furnish, require_git_dir
 from conductor_git.workflow.spawning.order import Plan, require_free
 
 
-def spawn(project: Project, wanted: Plan, *, by: Actor, at: datetime, start_agent: bool = True) -> Run:
+def spawn(
+    project: Project,
+    wanted: Plan,
+    *,
+    by: Actor,
+    at: datetime,
+    start_agent: bool = True,
+    waits: bool = True,
+    listener: Listener = DEAF,
+) -> Run:
     """Make what `wanted` says and return the task: ASSIGNED, or WORKING where its command was launched.
+
+    The setup runs before that, here, with its progress told to `listener`: a red step is `SetupFailed` and the task
+    FAILED, its worktree kept. Without `waits` it is left to the task's supervisor, or to whoever starts the task.
 
     A failure at any step undoes the steps before it, and only those; after a kill the next command does. Any number
     of spawns may run at once: of one task id, one wins, and no worker gets more sub-tasks than it may have
@@ -50,11 +69,18 @@ def spawn(project: Project, wanted: Plan, *, by: Actor, at: datetime, start_agen
         "worktree": str(wanted.worktree),
         "new_directories": [str(parent) for parent in wanted.worktree.parents if not parent.exists()],
     }
-    run = _made(project, wanted, facts, by, at)
-    return launch(project, run) if start_agent and run.has_agent else run
+    starts = start_agent and wanted.has_agent
+    run, came = _made(project, wanted, facts, by, at, starts=starts)
+    refill.begin(project, wanted.pool)
+    listener.included(came)
+    if wanted.ground.setup and waits:
+        run = set_up(project, run, listener=listener)
+    return launch(project, run) if starts else run
 
 
-def _made(project: Project, wanted: Plan, facts: dict[str, Any], by: Actor, at: datetime) -> Run:
+def _made(
+    project: Project, wanted: Plan, facts: dict[str, Any], by: Actor, at: datetime, *, starts: bool
+) -> tuple[Run, Included]:
     with (
         room(project, wanted.parent_task_id, by=by, at=at) as born,
         journal.operation(project.layout, wanted.task_id, "spawn", seconds=120, **facts) as held,
@@ -68,7 +94,7 @@ def _made(project: Project, wanted: Plan, facts: dict[str, Any], by: Actor, at: 
             )
         holding = project.holding(held)
         try:
-            return _make(holding, wanted, by, born)
+            return _make(holding, wanted, by, born, starts=starts)
         except (ConductorError, OSError) as failed:
             # A git that ended by itself has freed its locks; one that a signal ended has not.
             _take_back(holding, wanted, facts, failed, killed=isinstance(failed, GitKilled))
@@ -110,7 +136,7 @@ def _branch_taken(project: Project, wanted: Plan) -> bool:
     return wanted.new_branch and tip_of(project.git, f"refs/heads/{wanted.branch}") is not None
 
 
-def _make(project: Project, wanted: Plan, by: Actor, at: datetime) -> Run:
+def _make(project: Project, wanted: Plan, by: Actor, at: datetime, *, starts: bool) -> tuple[Run, Included]:
     layout = project.layout
     if wanted.bus != current_address(layout.state_dir):
         set_current(layout.state_dir, wanted.bus)
@@ -120,16 +146,33 @@ def _make(project: Project, wanted: Plan, by: Actor, at: datetime) -> Run:
     durable.replace(layout.prompt(wanted.task_id), wanted.prompt.encode())
     entries = shared_config(project.git)
     configguard.require_agreed(layout, entries)
+    if may_fetch(layout.common_dir, wanted.files.submodules):
+        configguard.require_all_agreed(layout, entries)
     worktree.exclude_own_files(layout)
-    _make_worktree(project, wanted)
+    ready = _from_pool(project, wanted)
+    if ready is None:
+        _make_worktree(project, wanted)
+    came = furnish(
+        project,
+        wanted.task_id,
+        wanted.worktree,
+        wanted.ground,
+        starts_agent=starts,
+        is_set_up=ready is not None and ready.is_set_up(wanted.base_commit, wanted.ground.setup_digest),
+    )
     run = _first_record(project, wanted, by, at)
     write_context(project, run)
-    return begin(project, run)
+    run = begin(project, run)
+    if came.notes:  # for those, too, who read later
+        project.bus.append(message_of(run, "INFO", "\n".join(came.notes), {"event": "include"}))
+    return run, came
 
 
 def _make_worktree(project: Project, wanted: Plan) -> None:
     if wanted.review_of is not None:
-        worktree.add_read_only(project.git, project.layout, wanted.worktree, commit=wanted.base_commit)
+        worktree.add_read_only(
+            project.git, project.layout, wanted.worktree, commit=wanted.base_commit, files=wanted.files
+        )
         return
     worktree.add(
         project.git,
@@ -138,6 +181,21 @@ def _make_worktree(project: Project, wanted: Plan) -> None:
         branch=wanted.branch,
         commit=wanted.base_commit,
         new_branch=wanted.new_branch,
+        files=wanted.files,
+    )
+
+
+def _from_pool(project: Project, wanted: Plan) -> Entry | None:
+    """The worktree that was ready in the pool and is the task's now; None where it is to be made."""
+    if not wanted.pool or not wanted.new_branch or wanted.review_of is not None:
+        return None
+    return take(
+        project.git,
+        project.layout,
+        wanted.worktree,
+        branch=wanted.branch,
+        commit=wanted.base_commit,
+        files=wanted.files,
     )
 
 
@@ -167,11 +225,11 @@ def _first_record(project: Project, wanted: Plan, by: Actor, at: datetime) -> Ru
 
 
 def write_context(project: Project, run: Run) -> None:
-    """Put `.worker-ctx.json` into the worktree and its canonical copy into the worktree's git dir."""
+    """Put `.worker-ctx.json` into the worktree and its canonical copy into the worktree's git dir; where
+    `hooks install --agents` was run, the settings of agents too."""
     path = Path(run.worktree)
-    git_dir = worktree.registered_git_dir(project.layout, path)
-    if git_dir is None:
-        raise UnsafePath(f"{path} is no worktree of this repository", hint="git worktree list", path=str(path))
+    git_dir = require_git_dir(project.layout, path)
+    mine = leases.leased(project.layout).get(run.task_id)
     context = WorkerContext(
         task_id=run.task_id,
         project_id=run.project_id,
@@ -185,6 +243,8 @@ def write_context(project: Project, run: Run) -> None:
         bus=project.bus.url,
         description=run.title,
         created_at=run.created_at,
+        ports=mine.ports if mine else None,
         review_of=run.review_of,
     )
     place(context, git_dir)
+    agent_hooks.place(project, run.task_id, path, git_dir)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 from conductor_git import journal
 from conductor_git.actor import Actor
 from conductor_git.names import TaskId
 from conductor_git.project import Project
-from conductor_git.run import Event, Run
+from conductor_git.readiness import expects_setup
+from conductor_git.run import Event, Run, State
 from conductor_git.transition import move
 
 
 def start(project: Project, task_id: TaskId, *, by: Actor, at: datetime) -> Run:
-    """ASSIGNED → WORKING."""
-    project.runs.get(task_id)
+    """ASSIGNED → WORKING. A setup that is still to run, as its spawn was killed or left it, runs first."""
+    run = project.runs.get(task_id)
+    if run.state is State.ASSIGNED and expects_setup(project.layout, Path(run.worktree)):
+        from conductor_git.runner.setup import set_up
+
+        set_up(project, run)
     with journal.operation(project.layout, task_id, "start"):
         return move(project, task_id, Event.START, at=at, by=by.name, generation=by.generation_for(task_id))

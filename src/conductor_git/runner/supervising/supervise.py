@@ -6,16 +6,19 @@ import os
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 from conductor_git import durable, journal
 from conductor_git.config.model import Config
-from conductor_git.errors import ConductorError, IllegalTransition, LockTimeout
+from conductor_git.errors import ConductorError, IllegalTransition, LockTimeout, SetupFailed
 from conductor_git.names import TaskId
 from conductor_git.process import identify
 from conductor_git.project import Project
+from conductor_git.readiness import expects_setup
 from conductor_git.run import Attempt, Doing, End, Event, Run, State, Supervision, has_handed_in
 from conductor_git.runner.calling import calling_for
+from conductor_git.runner.setup import set_up
 from conductor_git.runner.stop import end_left, running
 from conductor_git.runner.supervising import series
 from conductor_git.runner.supervising.attempt import Attempting, Prompting
@@ -91,7 +94,7 @@ class _Supervisor:
         workers = self.config.limits.workers
         why = f"{workers} workers are at work, as many as limits.workers allows"
         with slot(self.project.layout, workers, self.world, wait=lambda: self.say(Doing.SLOT, why=why)) as is_ours:
-            if not is_ours or not self._taken_up() or self.world.is_told_to_end:
+            if not is_ours or not self._set_up() or not self._taken_up() or self.world.is_told_to_end:
                 return False
             self.say(Doing.ATTEMPT)
             return self._goes_on_after(self.attempting.carry_out(agent))
@@ -101,6 +104,23 @@ class _Supervisor:
         if attempt.end is End.EXITED and attempt.exit_code == 0:
             self._answered(run, attempt)
         return not self.world.is_told_to_end and not has_handed_in(run, attempt)
+
+    def _set_up(self) -> bool:
+        """Whether the worktree is ready for an agent: what a spawn has left to us is done first."""
+        run = self.project.runs.get(self.task_id)
+        if run.state not in (State.ASSIGNED, State.WORKING) or not expects_setup(
+            self.project.layout, Path(run.worktree)
+        ):
+            return True
+        self.say(Doing.SETUP, why="its worktree is being set up")
+        try:
+            set_up(self.project, run, give_up=lambda: self.world.is_told_to_end)
+        except SetupFailed:
+            return False  # and the task with it
+        except ConductorError as refused:
+            _give_up(self.project, self.task_id, f"the setup cannot run: {refused.message}", self.world)
+            return False
+        return True
 
     def _taken_up(self) -> bool:
         """Whether the task is the worker's: it becomes that with its first attempt."""

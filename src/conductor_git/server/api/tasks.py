@@ -54,7 +54,7 @@ def _spawned(asking: Changing, body: bodies.Spawn) -> Document:
         plan = ordering.plan(asking.project, order, config)
     else:
         plan = plan_review(asking.project, order, config, parse_task_id(body.review_of))
-    run = spawning.spawn(asking.project, plan, by=asking.by, at=asking.now(), start_agent=body.start)
+    run = spawning.spawn(asking.project, plan, by=asking.by, at=asking.now(), start_agent=body.start, waits=False)
     return task_answer(run, 201, {"Location": f"{PREFIX}/tasks/{run.task_id}"})
 
 

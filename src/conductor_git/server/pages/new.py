@@ -58,7 +58,7 @@ def make(request: Request, server: Server, visitor: Visitor, form: Sent) -> Resp
         config = project_config(server.project)
         wanted = plan(server.project, _order(form), config)
         start = form.one("start") == "yes"
-        run = spawn(server.project, wanted, by=visitor.actor, at=server.clock(), start_agent=start)
+        run = spawn(server.project, wanted, by=visitor.actor, at=server.clock(), start_agent=start, waits=False)
     except ConductorError as refused:
         return _page(request, server, filled, refused)
     return see_other(f"/tasks/{run.task_id}")

@@ -56,5 +56,5 @@ def ask(task_id: str, server: Server, visitor: Visitor, form: Sent) -> Response:
         raise BadInput("no agent was chosen", hint="conductor-git agents")
     order = Order(free_reviewer_id(server.project, reviewed), prompt=form.one("prompt").strip(), agent=agent)
     plan = plan_review(server.project, order, project_config(server.project), reviewed)
-    run = spawn(server.project, plan, by=visitor.actor, at=server.clock())
+    run = spawn(server.project, plan, by=visitor.actor, at=server.clock(), waits=False)
     return see_other(f"/tasks/{run.task_id}")

@@ -12,6 +12,7 @@ from conductor_git.names import CommitId, TaskId
 from conductor_git.project import Project
 from conductor_git.run import Event, Run
 from conductor_git.salvage.keep import Salvage
+from conductor_git.settings import project_config
 from conductor_git.transition import move
 from conductor_git.workflow.agent_review.prompt import added_to, prompt_for
 from conductor_git.workflow.agent_review.spawn import in_review
@@ -19,6 +20,8 @@ from conductor_git.workflow.landing import cleanup
 from conductor_git.workflow.prompting.asked import PROMPT_BYTES
 from conductor_git.workflow.reviewing.reviewer import refuse_own
 from conductor_git.workflow.spawn import write_context
+from conductor_git.workflow.spawning.ground import furnish
+from conductor_git.workflow.spawning.order import ground_for
 
 
 def review_again(project: Project, task_id: TaskId, *, by: Actor, at: datetime) -> tuple[Run, Salvage | None]:
@@ -38,6 +41,7 @@ def review_again(project: Project, task_id: TaskId, *, by: Actor, at: datetime) 
         kept = cleanup.remove_worktree(project, run, at=at)
         _ask_again(project, run, reviewed)
         worktree.add_read_only(project.git, project.layout, Path(run.worktree), commit=commit)
+        furnish(project, task_id, Path(run.worktree), ground_for(project_config(project)), starts_agent=True)
         write_context(project, replace(run, generation=run.generation + 1, base_commit=commit))
         return _again(project, task_id, commit, by, at), kept
 

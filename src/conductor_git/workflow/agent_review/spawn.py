@@ -16,7 +16,7 @@ from conductor_git.settings import bus_address
 from conductor_git.workflow.agent_review.prompt import prompt_for
 from conductor_git.workflow.family.bounds import require_parent
 from conductor_git.workflow.review import require_at_head, require_in_review
-from conductor_git.workflow.spawning.order import Order, Plan, agent_name, free_path, require_free
+from conductor_git.workflow.spawning.order import Order, Plan, agent_name, free_path, ground_for, require_free
 
 DETACHED: Final = "HEAD"
 """What git calls the branch of a detached worktree. A ref of this name is none that git lets anybody make."""
@@ -54,6 +54,7 @@ def plan_review(project: Project, order: Order, config: Config, reviewed: TaskId
         review_of=reviewed,
         plan=order.plan,
         parent_task_id=order.parent_task_id,
+        ground=ground_for(config),
     )
 
 

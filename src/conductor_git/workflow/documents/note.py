@@ -32,6 +32,7 @@ def _supervised(row: Row) -> str:
     at = f" {supervision.until:%H:%M}Z" if supervision.until is not None else ""
     words = {
         Doing.SLOT: "waits for a place",
+        Doing.SETUP: "is being set up",
         Doing.BACKOFF: f"next attempt{at}",
         Doing.LIMIT: f"not served until{at}" if at else "not served",
     }

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from conductor_git import configguard, integration, journal, worktree
-from conductor_git.errors import ConductorError, GitKilled, WorktreeBusy
+from conductor_git import configguard, integration, journal, leases, worktree
+from conductor_git.errors import ConductorError, GitFailed, GitKilled, WorktreeBusy
+from conductor_git.gitcmd import Git
 from conductor_git.history import is_contained, tip_of
 from conductor_git.layout import CONTEXT_NAME
-from conductor_git.names import TaskId
+from conductor_git.names import CommitId, TaskId
 from conductor_git.processtable import wait_gone
 from conductor_git.project import Project
 from conductor_git.run import Phase, Run, State
+from conductor_git.salvage import modules
 from conductor_git.salvage.keep import Salvage, keep_commit, keep_head_of_gone, salvage
 from conductor_git.transition import message_of, note
+from conductor_git.workflow import refill
 
 _AGENT_SECONDS: Final = 5.0
 _WHY: Final = "the worktree was removed after the landing"
@@ -46,6 +50,7 @@ def clean_up(project: Project, run: Run, *, at: datetime) -> Fate:
     except ConductorError as refused:
         fate = Fate(not Path(run.worktree).exists(), False, kept_because=refused.message)
     note(project, run.task_id, _ended, at=at)
+    refill.begin_as_configured(project)
     return fate
 
 
@@ -93,6 +98,7 @@ def remove_worktree(project: Project, run: Run, *, at: datetime) -> Salvage | No
         if kept is not None:
             _tell(project, run, kept)
         worktree.drop_registration(project.layout, path)
+        leases.free(project.layout, run.task_id)
         return kept
     if git_dir is None:
         return None
@@ -105,11 +111,53 @@ def remove_worktree(project: Project, run: Run, *, at: datetime) -> Salvage | No
     )
     if kept is not None:
         _tell(project, run, kept)
+    has_modules = (git_dir / modules.MODULES).exists()
+    stowed = modules.stow(looking, project.git, project.layout, run.task_id, git_dir, at=at) if has_modules else None
+    if stowed is not None:
+        _tell_of_modules(project, run, stowed)
     (path / CONTEXT_NAME).unlink(missing_ok=True)
     # Forced only when the salvage holds what git would refuse to drop; git itself looks for that, with `git status`.
     quiet = configguard.quieted(project.git, project.layout, integration.shared_config(project.git))
-    worktree.remove(quiet, path, git_dir, force=kept is not None)
+    keep_going = half or has_modules or run.state is not State.COMPLETED
+    if keep_going or not refill.put_by(project, path, git_dir):
+        if kept is None and (has_modules or not _is_removed_by_git(quiet, path, git_dir)):
+            _require_nothing_new(project, path, looking, git_dir)
+            worktree.remove(quiet, path, git_dir, force=True)
+        elif kept is not None:
+            worktree.remove(quiet, path, git_dir, force=True)
+    leases.free(project.layout, run.task_id)
     return kept
+
+
+def _is_removed_by_git(quiet: Git, path: Path, git_dir: Path) -> bool:
+    """Whether git looked and removed it; one with submodules it does not look into, and asks to be forced."""
+    try:
+        worktree.remove(quiet, path, git_dir, force=False)
+    except GitFailed as refused:
+        if isinstance(refused, GitKilled) or "containing submodules" not in refused.message:
+            raise
+        return False
+    return True
+
+
+def _require_nothing_new(project: Project, path: Path, looking: Git, git_dir: Path) -> None:
+    """The second look, which git does not take for us."""
+    head = replace(looking, cwd=git_dir, git_dir=git_dir, objects=None).run("rev-parse", "HEAD").text
+    if late := worktree.uncommitted(looking, project.layout, path, CommitId(head), git_dir):
+        raise WorktreeBusy(
+            f"{path} was written while it was removed: {', '.join(late[:5])}",
+            hint=f"git -C {shlex.quote(str(path))} status",
+            worktree=str(path),
+        )
+
+
+def _tell_of_modules(project: Project, run: Run, place: Path) -> None:
+    words = (
+        f"the submodules of {run.worktree} had commits or files that nothing else holds; their repositories were kept "
+        f"in {place}\n\nto look: git -C {shlex.quote(str(place))}/NAME log --all\n"
+        f"to take over: git -C PATH fetch {shlex.quote(str(place))}/NAME 'refs/*:refs/kept/*'"
+    )
+    project.bus.append(message_of(run, "FACT", words, {"submodules": str(place)}))
 
 
 def _tell(project: Project, run: Run, kept: Salvage) -> None:

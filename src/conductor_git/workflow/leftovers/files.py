@@ -12,7 +12,7 @@ from conductor_git import integration, journal
 from conductor_git.errors import BadRecord
 from conductor_git.project import Project
 from conductor_git.run import Landing, Run
-from conductor_git.workflow.leftovers.kind import Found, Held, Kind, Leftover, Since
+from conductor_git.workflow.leftovers.kind import IN_USE, Found, Held, Kind, Leftover, Since, size_of
 
 _LOGS: Final = "logs"
 _QUARANTINE: Final = "quarantine"
@@ -40,9 +40,13 @@ def _find_logs(project: Project, since: Since) -> Found:
     runs = list(project.runs.scan())
     if why := _unsure(project, runs):
         return Found(held=tuple(Held(_LOGS, path.name, why) for path, _ in old))
-    named = {name for run in runs if isinstance(run, Run) for name in _named(run)}
+    named = {name for run in runs if isinstance(run, Run) for name in named_landings(run)}
     why = "no record names this landing, and it is older than the retention"
-    return Found(tuple(Leftover(_LOGS, path.name, why, at, path) for path, at in old if path.name not in named))
+    return Found(tuple(_leftover(_LOGS, path, why, at) for path, at in old if path.name not in named))
+
+
+def _leftover(kind: str, path: Path, why: str, at: datetime) -> Leftover:
+    return Leftover(kind, path.name, why, at, path, size=size_of(path))
 
 
 def _unsure(project: Project, runs: list[Run | BadRecord]) -> str:
@@ -52,7 +56,8 @@ def _unsure(project: Project, runs: list[Run | BadRecord]) -> str:
     return "a command is under way, and may be about to name it" if journal.pending(project.layout) else ""
 
 
-def _named(run: Run) -> Iterator[str]:
+def named_landings(run: Run) -> Iterator[str]:
+    """The names of the landings whose logs the record is about; some may be empty."""
     yield run.merge_commit or ""
     for landing in run.landings:
         yield from _of_landing(landing)
@@ -67,28 +72,28 @@ def _of_landing(landing: Landing) -> Iterator[str]:
 def _find_quarantine(project: Project, since: Since) -> Found:
     why = "set aside by a recovery that is older than the retention"
     old = _old(project.layout.quarantine, since)
-    return Found(tuple(Leftover(_QUARANTINE, path.name, why, at, path) for path, at in old))
+    return Found(tuple(_leftover(_QUARANTINE, path, why, at) for path, at in old))
 
 
 def _find_scratch(project: Project, since: Since) -> Found:  # noqa: ARG001 - its lock tells, and not its age
     why = "the command that used it was killed: its lock is free"
     places = integration.stale_scratch(project.layout)
-    return Found(tuple(Leftover(_SCRATCH, place.name, why, _changed(place), place) for place in places))
+    return Found(tuple(_leftover(_SCRATCH, place, why, _changed(place)) for place in places))
 
 
-def _remove(project: Project, leftover: Leftover) -> bool:  # noqa: ARG001 - as every kind
+def _remove(project: Project, leftover: Leftover, at: datetime) -> str:  # noqa: ARG001 - as every kind
     assert leftover.path is not None
     if leftover.path.is_dir() and not leftover.path.is_symlink():
         shutil.rmtree(leftover.path, ignore_errors=True)
     else:
         leftover.path.unlink(missing_ok=True)
-    return not leftover.path.exists()
+    return "it could not be removed" if leftover.path.exists() else ""
 
 
-def _remove_scratch(project: Project, leftover: Leftover) -> bool:
+def _remove_scratch(project: Project, leftover: Leftover, at: datetime) -> str:  # noqa: ARG001 - the same
     assert leftover.path is not None
     integration.drop_scratch(project.layout)
-    return not leftover.path.exists()
+    return IN_USE if leftover.path.exists() else ""
 
 
 LOGS: Final = Kind(_LOGS, "log folder", _find_logs, _remove)

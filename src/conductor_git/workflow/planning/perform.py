@@ -69,9 +69,9 @@ class Hands:
             parent_task_id=self.by.speaker,
         )
         wanted = ordering.plan(self.project, order, self.config)
-        spawning.spawn(self.project, wanted, by=self.by, at=self.clock())
+        spawning.spawn(self.project, wanted, by=self.by, at=self.clock(), waits=False)
 
     def _ask(self, action: Ask) -> None:
         order = ordering.Order(task_id=action.reviewer, agent=action.agent, plan=self.planned.name)
         wanted = plan_review(self.project, order, self.config, action.task_id)
-        spawning.spawn(self.project, wanted, by=self.by, at=self.clock())
+        spawning.spawn(self.project, wanted, by=self.by, at=self.clock(), waits=False)

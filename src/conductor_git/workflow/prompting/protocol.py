@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from conductor_git.run import Run
+from conductor_git.names import TaskId
 from conductor_git.workflow.prompting.subtasks import how_to_share
+
+if TYPE_CHECKING:
+    from conductor_git.run import Run
 
 _HOW: Final = """\
 ## How you work here
@@ -40,4 +43,9 @@ Only where the task cannot be done:
 
 
 def how_you_work(run: Run) -> str:
-    return _HOW.format(task=run.task_id, share=how_to_share(run))
+    return protocol(run.task_id, run.target)
+
+
+def protocol(task_id: TaskId, target: str) -> str:
+    """How the worker of `task_id` works, whose commit is to land on `target`."""
+    return _HOW.format(task=task_id, share=how_to_share(task_id, target))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from conductor_git.names import TaskId
-from conductor_git.run import Run
 
 _SHARE: Final = """\
 A part that somebody else can do by itself may be a sub-task. It starts from {target} and lands there, not on your
@@ -17,8 +16,8 @@ branch; its worker knows nothing but what you ask:
 _LONGEST_ID: Final = 64
 
 
-def how_to_share(run: Run) -> str:
-    return _SHARE.format(target=run.target, part=part_of(run.task_id))
+def how_to_share(task_id: TaskId, target: str) -> str:
+    return _SHARE.format(target=target, part=part_of(task_id))
 
 
 def part_of(task_id: TaskId, name: str = "-tests") -> TaskId:

@@ -16,6 +16,7 @@ from typing import Final
 
 from conductor_git import configguard, integration
 from conductor_git.gitcmd import Git
+from conductor_git.ground.files import files_of
 from conductor_git.history import parse_objects
 from conductor_git.landing.change import Change, changes
 from conductor_git.layout import OWN_FILES
@@ -24,6 +25,7 @@ from conductor_git.project import Project
 from conductor_git.salvage import index as kept_index
 from conductor_git.salvage.keep import LINK
 from conductor_git.salvage.kept import Salvaged
+from conductor_git.settings import project_config
 from conductor_git.workflow.restoring.plan import Plan
 
 _GONE: Final = "000000"
@@ -53,7 +55,8 @@ def built(project: Project, wanted: Plan, staging: Path) -> Iterator[Built]:
         assert here.index is not None
         # The project's own filters need its own git dir: what an LFS filter has fetched lies there.
         git = replace(project.git, cwd=staging, work_tree=staging, index=here.index, transports=True)
-        git.run("read-tree", "--reset", "-u", "--no-recurse-submodules", wanted.commit)
+        how = files_of(project_config(project)).environment
+        git.run("read-tree", "--reset", "-u", "--no-recurse-submodules", wanted.commit, extra=how)
         kept = wanted.salvage
         files, state = 0, kept_index.State()
         if kept is not None and kept.note is not None:

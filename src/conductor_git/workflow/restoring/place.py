@@ -13,20 +13,29 @@ import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
-from conductor_git import durable, worktree
+from conductor_git import configguard, durable, integration, worktree
 from conductor_git.errors import ConductorError, GitKilled, InTheWay
+from conductor_git.ground.files import files_of, narrow
+from conductor_git.ground.submodules import populate
 from conductor_git.history import tip_of
 from conductor_git.layout import CONTEXT_NAME
 from conductor_git.names import CommitId, TaskId
 from conductor_git.project import Project
-from conductor_git.run import Run
+from conductor_git.run import Run, utcnow
+from conductor_git.salvage import modules
+from conductor_git.salvage.keep import salvage
+from conductor_git.settings import project_config
 from conductor_git.workflow.restoring.build import Built
 from conductor_git.workflow.restoring.plan import Plan
 from conductor_git.workflow.spawn import write_context
+from conductor_git.workflow.spawning.ground import lend_as_configured
+
+_WHY: Final = "restore put another worktree in its place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +106,17 @@ def publish(project: Project, run: Run, wanted: Plan, now: Making, built: Built)
     (now.path / ".git").replace(now.staging / ".git")
     _take_the_place(now)
     if wanted.is_task:
+        lend_as_configured(project, run.task_id, now.path)
         write_context(project, run)
+    _fill(project, now.path, git_dir)
+
+
+def _fill(project: Project, path: Path, git_dir: Path) -> None:
+    """Take out what the config leaves out of worktrees, and check the submodules out."""
+    files = files_of(project_config(project))
+    inside = replace(project.git, cwd=path, git_dir=git_dir, work_tree=path, transports=True)
+    narrow(inside, files, durable.lock(project.layout.worktree_lock, seconds=60, purpose="git sparse-checkout"))
+    populate(inside, project.layout.common_dir, files.submodules)
 
 
 def _take_the_place(now: Making) -> None:
@@ -118,8 +137,19 @@ def _remove_empty(project: Project, wanted: Plan) -> None:
     git_dir = worktree.registered_git_dir(project.layout, wanted.path)
     assert git_dir is not None
     worktree.require_removable(wanted.path, wanted.path.parent, project.repository)
+    has_submodules = bool(modules.links(replace(project.git, cwd=wanted.path, git_dir=git_dir)))
+    if has_submodules:
+        _keep_submodules(project, wanted, git_dir)
     (wanted.path / CONTEXT_NAME).unlink(missing_ok=True)
-    worktree.remove(project.git, wanted.path, git_dir, force=False)
+    # Into one with submodules git does not look, and asks to be forced.
+    worktree.remove(project.git, wanted.path, git_dir, force=has_submodules)
+
+
+def _keep_submodules(project: Project, wanted: Plan, git_dir: Path) -> None:
+    looking = configguard.filtering(integration.opened(project.layout, project.git), project.layout)
+    at = utcnow()
+    salvage(looking, project.git, project.layout, wanted.task_id, wanted.path, at=at, why=_WHY)
+    modules.stow(looking, project.git, project.layout, wanted.task_id, git_dir, at=at)
 
 
 def take_back(project: Project, task_id: TaskId, now: Making) -> None:
@@ -159,6 +189,7 @@ def mend(project: Project, run: Run, at: datetime) -> None:  # noqa: ARG001 - as
         take_back(project, run.task_id, now)
         return
     if now.is_task and worktree.registered_git_dir(project.layout, now.path) is not None and now.path.is_dir():
+        lend_as_configured(project, run.task_id, now.path)
         write_context(project, run)
     _forget(project, run.task_id)
 

@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from conductor_git import worktree
+from conductor_git import configguard, worktree
 from conductor_git.errors import InTheWay, NotFound, UnsafePath, WorktreeBusy
 from conductor_git.history import tip_of
 from conductor_git.integration import looking_at, opened
@@ -169,7 +169,7 @@ def _require_nothing_in(project: Project, run: Run, path: Path, chosen: Salvaged
 
 
 def _work_in(project: Project, path: Path, git_dir: Path, commit: CommitId) -> tuple[str, ...]:
-    looking = opened(project.layout, project.git)
+    looking = configguard.filtering(opened(project.layout, project.git), project.layout)
     changed = worktree.uncommitted(looking, project.layout, path, commit, git_dir)
     with looking_at(looking, path, git_dir / "index") as git:
         ignored = git.run("ls-files", "-z", "--others", "--ignored", "--exclude-standard").fields

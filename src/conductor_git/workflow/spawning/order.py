@@ -21,12 +21,16 @@ from conductor_git.errors import (
     TaskExists,
     UnsafePath,
 )
+from conductor_git.ground.files import Files, files_of
 from conductor_git.history import Branches, branches
 from conductor_git.names import CommitId, TaskId
 from conductor_git.project import Project, commit_of, require_commits
 from conductor_git.runner.calling import require_usable
-from conductor_git.settings import bus_address
+from conductor_git.settings import bus_address, require_trusted
 from conductor_git.workflow.family.bounds import require_parent
+from conductor_git.workflow.spawning.ground import BARE, Ground, ground_of
+from conductor_git.workflow.spawning.possible import require_possible
+from conductor_git.worktree import ALL_FILES
 
 _SURE_NAME: Final = re.compile(
     r"(?!.*\.lock(?:/|$))[a-z0-9][a-z0-9_-]*(?:[./][a-z0-9][a-z0-9_-]*)*", re.ASCII | re.IGNORECASE
@@ -85,6 +89,16 @@ class Plan:
     parent_task_id: TaskId | None = None
     quiet_after: float | None = None
     """`limits.quiet_after` of the config; None leaves what was remembered of it."""
+    ground: Ground = BARE
+    """What the worktree gets beside the commit."""
+    files: Files = ALL_FILES
+    """Which files the worktree begins with."""
+    pool: int = 0
+    """How many worktrees the config wants ready; with any, this one comes from there where it can."""
+
+    @property
+    def has_agent(self) -> bool:
+        return bool(self.command or self.agent)
 
 
 def plan(project: Project, order: Order, config: Config) -> Plan:
@@ -98,7 +112,7 @@ def plan(project: Project, order: Order, config: Config) -> Plan:
     require_usable(config, order.task_id, [*([agent] if agent else []), *order.fallbacks], order.command)
     parent = None if order.parent_task_id is None else require_parent(project, order.parent_task_id)
     target = _target(project, order, parent.target if parent else config.target or known.current, known)
-    branch = config.branch.format(task_id=order.task_id, repo=project.repository.name)
+    branch = config.branch.format(task_id=order.task_id, repo=project.name)
     _require_branch_name(project, branch)
     tip = known.tips.get(branch)
     if tip and not order.existing:
@@ -111,6 +125,7 @@ def plan(project: Project, order: Order, config: Config) -> Plan:
     if order.existing and not tip:
         raise NotFound(f"there is no branch {branch} to go on with", hint=f"conductor-git spawn {order.task_id}")
     path = free_path(project, config, order.task_id)
+    base = _base(project, order.base, known.tips[target], tip)
     return Plan(
         task_id=order.task_id,
         title=order.title or _first_line(order.prompt) or order.task_id,
@@ -118,7 +133,7 @@ def plan(project: Project, order: Order, config: Config) -> Plan:
         branch=branch,
         new_branch=tip is None,
         target=target,
-        base_commit=_base(project, order.base, known.tips[target], tip),
+        base_commit=base,
         worktree=path,
         root=path.parent,
         agent=agent,
@@ -131,7 +146,17 @@ def plan(project: Project, order: Order, config: Config) -> Plan:
         fallbacks=order.fallbacks,
         parent_task_id=order.parent_task_id,
         quiet_after=config.limits.quiet_after,
+        ground=ground_for(config),
+        files=require_possible(project, files_of(config), tip or base),
+        pool=config.pool.size,
     )
+
+
+def ground_for(config: Config) -> Ground:
+    """What `config` gives a new worktree; `Untrusted` where it has setup steps that nobody has agreed to here."""
+    if config.setup:
+        require_trusted(config)
+    return ground_of(config)
 
 
 def require_free(project: Project, task_id: TaskId) -> None:
@@ -198,7 +223,7 @@ def _base(project: Project, base: str | None, target: CommitId, tip: CommitId | 
 
 def worktree_path(project: Project, config: Config, task_id: TaskId) -> Path:
     """Where the task's worktree goes: outside the repository, so that linters and indexers don't see it twice."""
-    relative = config.worktrees.format(task_id=task_id, repo=project.repository.name)
+    relative = config.worktrees.format(task_id=task_id, repo=project.name)
     path = Path(os.path.normpath(project.repository / relative))
     if path.parent.is_symlink():
         raise UnsafePath(

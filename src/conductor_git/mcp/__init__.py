@@ -1,0 +1,1 @@
+"""The MCP server: workers and coordinators that are agents call the same workflows as the command line."""

@@ -1,0 +1,41 @@
+"""Who a server speaks for: settled once, when it starts, and the same for every call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from conductor_git import journal
+from conductor_git.actor import Actor
+from conductor_git.context import WorkerContext
+from conductor_git.errors import ConductorError
+from conductor_git.project import Project
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A project, the actor that speaks, the name that stands below its reviews, and the clock.
+
+    `context` is a worker's; its server speaks for that task and generation alone, also once the task was retried.
+    """
+
+    project: Project
+    by: Actor
+    reviewer: Actor
+    clock: Callable[[], datetime]
+    context: WorkerContext | None = None
+
+    @property
+    def own(self) -> WorkerContext:
+        assert self.context is not None  # the worker's tools are offered to nobody else
+        return self.context
+
+    def mend(self) -> None:
+        """Finish or take back what a killed command left, as every command does before its own work."""
+        if journal.pending(self.project.layout):
+            from conductor_git.workflow.recover import recover
+
+            with suppress(ConductorError):  # one task's trouble breaks no other task's call; its own says so
+                recover(self.project, at=self.clock())

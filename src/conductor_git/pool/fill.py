@@ -1,0 +1,165 @@
+"""Filling the pool: worktrees are made, brought to the target's tip, and given the caches of what has landed.
+
+One process does it at a time, in the background (`workflow.refill`). What it makes is on record before it is there, so
+the next one clears away what a kill left of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from conductor_git import durable, worktree
+from conductor_git.errors import ConductorError, GitFailed, UnsafePath
+from conductor_git.gitcmd import Git
+from conductor_git.ground.files import Files
+from conductor_git.layout import Layout
+from conductor_git.names import CommitId
+from conductor_git.pool.caches import move_caches
+from conductor_git.pool.entry import Entry, State, clear_made, clear_taken, discard, drop, entries, new_name, write
+from conductor_git.pool.take import is_as_made, looks, settings
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the pool is to hold. `place` says where the worktree of a name that stands for a task goes."""
+
+    size: int
+    commit: CommitId
+    files: Files
+    place: Callable[[str], Path]
+    prepare: Callable[[Path, Path], str]
+    """Brings what a worktree has beside the commit (its path, its git dir); the digest of the setup that it ran."""
+    include: Path | None = None
+    """The list of ignored files that each task gets anew, and none from the task before."""
+
+
+def needs_care(layout: Layout, size: int) -> bool:
+    """Whether a refill would find something to do, by the records alone."""
+    if size == 0 and not layout.pool.is_dir():
+        return False
+    others = any(entries(layout, state) for state in (State.MAKING, State.TAKEN, State.USED))
+    return others or len(entries(layout, State.READY)) != size
+
+
+def fill(git: Git, integration: Git, layout: Layout, wanted: Wanted) -> None:
+    """Bring the pool to what `wanted` says. Call it with the pool's lock held.
+
+    `GitFailed` where git cannot make a worktree; what it made of that one is removed, and the others stay.
+    """
+    clear_made(layout)
+    clear_taken(layout)
+    _drop_unfit(layout, wanted)
+    for entry in entries(layout, State.READY):
+        if entry.commit != wanted.commit:
+            _bring_forward(git, layout, entry, wanted)
+    while len(entries(layout, State.READY)) < wanted.size:
+        _make(git, layout, wanted)
+    for used in entries(layout, State.USED):
+        _warm_one(git, integration, layout, wanted, used)
+        discard(layout, used, State.USED)
+
+
+def empty(layout: Layout) -> None:
+    """Remove every worktree of the pool. Call it with the pool's lock held; what is locked by a person stays."""
+    clear_made(layout)
+    clear_taken(layout)
+    for state in (State.READY, State.USED):
+        with durable.lock(layout.worktree_lock, seconds=60, purpose="empty the pool"):
+            for entry in entries(layout, state):
+                discard(layout, entry, state)
+
+
+def _drop_unfit(layout: Layout, wanted: Wanted) -> None:
+    """Remove what cannot be taken any more, and what is more than there should be: the oldest commits first."""
+    with durable.lock(layout.worktree_lock, seconds=60, purpose="look through the pool"):
+        ready = sorted(entries(layout, State.READY), key=lambda one: (one.commit != wanted.commit, not one.warm))
+        fit = [entry for entry in ready if entry.made_by == repr(wanted.files) and is_as_made(layout, entry)]
+        for entry in ready:
+            if entry not in fit[: wanted.size]:
+                discard(layout, entry, State.READY)
+
+
+def _claimed(layout: Layout, entry: Entry) -> bool:
+    """Take a ready entry out of the reach of spawns; False where one was faster."""
+    with durable.lock(layout.worktree_lock, seconds=60, purpose="work in the pool"):
+        if entry not in entries(layout, State.READY):
+            return False
+        write(layout, entry, State.MAKING)
+        drop(layout, entry, State.READY)
+    return True
+
+
+def _bring_forward(git: Git, layout: Layout, entry: Entry, wanted: Wanted) -> None:
+    if _claimed(layout, entry):
+        how = ("reset", "--hard", "--quiet", "--no-recurse-submodules")
+        _inside(git, entry).run(*how, wanted.commit, extra=wanted.files.environment)
+        set_up = wanted.prepare(Path(entry.path), Path(entry.git_dir))
+        _is_ready(git, layout, replace(entry, commit=wanted.commit, set_up=set_up))
+
+
+def _make(git: Git, layout: Layout, wanted: Wanted) -> None:
+    name = new_name()
+    path = wanted.place(f".{name}")
+    if os.path.lexists(path):
+        raise UnsafePath(f"{path} is there already", hint=f"ls -la {path}", path=str(path))
+    entry = Entry(name, str(path), wanted.commit, made_by=repr(wanted.files))
+    write(layout, entry, State.MAKING)
+    try:
+        worktree.add_detached(git, layout, path, commit=wanted.commit, files=wanted.files)
+        git_dir = worktree.registered_git_dir(layout, path)
+        if git_dir is None:
+            raise GitFailed(f"git made no worktree at {path}", hint="git worktree list")
+        if (git_dir / "modules").exists():
+            raise GitFailed(f"{path} has submodules, and their git dirs cannot be moved", hint="git submodule status")
+        set_up = wanted.prepare(path, git_dir)
+        _is_ready(git, layout, replace(entry, git_dir=str(git_dir), set_up=set_up))
+    except ConductorError:
+        discard(layout, entry, State.MAKING)
+        raise
+
+
+def _is_ready(git: Git, layout: Layout, entry: Entry) -> None:
+    git_dir = Path(entry.git_dir)
+    index, directories = looks(git, Path(entry.path), git_dir)
+    done = replace(entry, index=index, directories=directories, settings=settings(layout, git_dir))
+    write(layout, done, State.READY)
+    drop(layout, entry, State.MAKING)
+
+
+def _inside(git: Git, entry: Entry) -> Git:
+    return replace(git, cwd=Path(entry.path), git_dir=None, transports=True)
+
+
+def _warm_one(git: Git, integration: Git, layout: Layout, wanted: Wanted, used: Entry) -> None:
+    """Give the caches of a landed task to an entry that has none; where each has some, they go with the rest."""
+    for entry in entries(layout, State.READY):
+        if not entry.warm and _claimed(layout, entry):
+            moved = move_caches(integration, Path(used.path), Path(entry.path), Path(entry.git_dir), wanted.include)
+            _is_ready(git, layout, replace(entry, warm=moved > 0))
+            return
+
+
+def retire(layout: Layout, path: Path, git_dir: Path, place: Callable[[str], Path]) -> bool:
+    """Put the worktree of a landed task by for its caches; False where it has to be removed the ordinary way.
+
+    What is to be kept of it has been salvaged. Its registration, with all that a worker can have written there, is
+    removed; a kill in between leaves a registration without files, as a worktree that was deleted by hand.
+    """
+    if any((git_dir / name).exists() for name in ("locked", "modules")):
+        return False
+    name = new_name()
+    there = place(f".{name}")
+    with durable.lock(layout.worktree_lock, seconds=60, purpose="put a landed worktree by"):
+        used = Entry(name, str(there))
+        write(layout, used, State.USED)
+        durable.make_directory(there.parent)
+        try:
+            durable.move(path, there)
+        except OSError:
+            discard(layout, used, State.USED)
+            return False
+    worktree.drop_registration(layout, path)
+    return True

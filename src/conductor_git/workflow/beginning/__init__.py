@@ -1,0 +1,1 @@
+"""The first look at a repository: what it is made of, and a config that fits it."""

@@ -1,0 +1,90 @@
+"""The machine: git, the file system's locks, space, and whether anything can be written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from shlex import quote
+from typing import Final
+
+from conductor_git import durable
+from conductor_git.errors import ConductorError, GitTooOld
+from conductor_git.gitcmd import require_recent
+from conductor_git.workflow.diagnosing.finding import Family, Finding, Ground
+
+_LOW_BYTES: Final = 256 * 1024 * 1024
+_NETWORK: Final = frozenset(
+    "9p afs ceph cifs fuse.glusterfs fuse.s3fs fuse.sshfs glusterfs lustre ncpfs nfs nfs4 smb3 smbfs".split()
+)
+
+
+def _find(ground: Ground) -> Iterator[Finding]:
+    yield from _git()
+    state = ground.layout.state_dir
+    yield from _file_system(state if state.is_dir() else ground.layout.common_dir)
+    yield from _writable(ground)
+    yield from _space(ground)
+
+
+def _git() -> Iterator[Finding]:
+    try:
+        require_recent()
+    except GitTooOld as old:
+        yield Finding("GIT_TOO_OLD", "git", old.message, "git --version")
+
+
+def _file_system(place: Path) -> Iterator[Finding]:
+    kind = file_system(place)
+    if kind in _NETWORK:
+        said = f"{place} is on a network file system ({kind}): for workers on several machines use team mode"
+        yield Finding("NETWORK_FILE_SYSTEM", str(place), said, f"df -T {quote(str(place))}")
+
+
+def file_system(place: Path, mounts: Path = Path("/proc/self/mounts")) -> str:
+    """The kind of file system that `place` is on, as Linux lists it (proc_pid_mounts(5)); "" where it cannot be told.
+
+    The list holds blanks and backslashes of a path as octal escapes.
+    """
+    real, best, kind = Path(os.path.realpath(place)), -1, ""
+    try:
+        lines = mounts.read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return ""
+    for line in lines:
+        _, point, its_kind, *_ = line.split(" ")
+        path = Path(point.replace("\\040", " ").replace("\\011", "\t").replace("\\012", "\n").replace("\\134", "\\"))
+        if real.is_relative_to(path) and len(path.parts) >= best:
+            best, kind = len(path.parts), its_kind
+    return kind
+
+
+def _writable(ground: Ground) -> Iterator[Finding]:
+    state = ground.layout.state_dir
+    if not state.is_dir():
+        return
+    probe = ground.layout.locks / "doctor-probe"
+    try:
+        with durable.lock(probe, seconds=5, purpose="doctor"):
+            if not durable.is_locked(probe):
+                said = f"a lock in {ground.layout.locks} keeps nobody out: flock does not work on this file system"
+                yield Finding("NO_FLOCK", str(ground.layout.locks), said, f"df -T {quote(str(state))}")
+    except (ConductorError, OSError) as refused:
+        words = refused.message if isinstance(refused, ConductorError) else str(refused)
+        yield Finding("READ_ONLY", str(state), f"nothing can be written: {words}", f"ls -ld {quote(str(state))}")
+
+
+def _space(ground: Ground) -> Iterator[Finding]:
+    seen: set[int] = set()
+    for place in (ground.layout.common_dir, *(Path(run.worktree).parent for run in ground.live)):
+        if not place.is_dir() or place.stat().st_dev in seen:
+            continue
+        seen.add(place.stat().st_dev)
+        free = shutil.disk_usage(place).free
+        if free < _LOW_BYTES:
+            said = f"{place} has {free // (1024 * 1024)} MiB left"
+            yield Finding("LOW_SPACE", str(place), said, "conductor-git gc --dry-run")
+
+
+MACHINE = Family(_find, {})

@@ -1,0 +1,42 @@
+"""The guide that teaches agents: short, made from the prompt and the commands' help, the same wherever it stands."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from conductor_git.cli.agent.guiding import guide, skill
+from tests import kit
+from tests.docs.blocks import TOP
+from tests.docs.test_commands import complaints
+from tests.kit import tasks
+
+SKILL = TOP / "hooks" / "agents" / "SKILL.md"
+MOST_LINES = 60
+
+
+def test_the_skill_is_made_from_the_commands() -> None:
+    if os.environ.get("UPDATE_DOCS"):
+        SKILL.write_text(skill(), "utf-8")
+    else:
+        assert SKILL.read_text("utf-8") == skill(), "UPDATE_DOCS=1 makes it anew"
+
+
+def test_the_guide_is_read_in_a_minute_and_names_only_what_there_is() -> None:
+    lines = skill().splitlines()
+
+    assert len(lines) < MOST_LINES
+    assert complaints(skill()) == []
+    assert re.findall(r"conductor-git (done|ctx|fail)", guide(None))
+
+
+def test_in_a_worktree_the_guide_names_its_task(repository: Path) -> None:
+    place = tasks.spawn(repository, "prices")
+
+    inside = kit.conductor("ctx", "--guide", cwd=place)
+    outside = kit.conductor("ctx", "--guide", "--json", cwd=repository)
+
+    assert (inside.code, outside.code) == (0, 0)
+    assert "bus read --task prices" in inside.out
+    assert outside.document["guide"] == guide(None)

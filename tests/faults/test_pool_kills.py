@@ -1,0 +1,36 @@
+"""SIGKILL at every mutating call of a spawn from the pool, and of a landing that gives a worktree back to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests import kit
+from tests.faults.pooling import SCENES, Pooled
+from tests.faults.trial import Theatre
+
+pytestmark = [pytest.mark.faults, kit.requires("strace")]
+
+CHUNKS = 18
+
+
+@pytest.fixture(scope="module")
+def theatre(tmp_path_factory: pytest.TempPathFactory) -> Theatre:
+    return Theatre(tmp_path_factory.mktemp("theatre"), SCENES, Pooled())
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+@pytest.mark.parametrize("scene", SCENES)
+def test_the_next_command_mends_a_kill_at_every_mutating_call(
+    scene: str, chunk: int, theatre: Theatre, record_property: Callable[[str, object], None]
+) -> None:
+    points = theatre.points(scene)[chunk::CHUNKS]
+    theatre.missed.clear()
+    record_property("kill points", len(points))
+
+    wrong = {str(point): found for point in points if (found := theatre.trial(scene, point))}
+
+    record_property("kills missed", len(theatre.missed))
+    assert len(theatre.missed) * 5 <= len(points)
+    assert not wrong, "\n".join(f"{point}\n    " + "\n    ".join(found) for point, found in wrong.items())

@@ -1,0 +1,87 @@
+"""A worktree of the pool is included and set up before there is a task, where what the setup makes can be moved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests import kit
+from tests.integration import pooled
+from tests.integration.test_pool import came_from_pool, spawned
+from tests.kit import tasks
+
+CONFIG = "pool: {size: 1}\nsetup:\n  - {name: deps, run: "
+INSTALL = "'mkdir -p node_modules && cat .env >node_modules/made && env >>../seen && echo ran >>../setups'}\n"
+
+
+def prepared(repository: Path, setup: str) -> Path:
+    (repository / ".worktreeinclude").write_text(".env\n")
+    (repository / ".env").write_text("TOKEN=1\n")
+    pooled.configured(repository, f"{CONFIG}{setup}")
+    assert kit.conductor("config", "trust", "--yes", cwd=repository).code == 0
+    return repository
+
+
+def runs(repository: Path) -> int:
+    return len((repository.parent / "acme.worktrees" / "setups").read_text().splitlines())
+
+
+def test_the_setup_has_run_before_the_task_is_there(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared(repository, INSTALL)
+    monkeypatch.setenv("VIRTUAL_ENV", str(repository / ".venv"))
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "the person's")
+    entries = pooled.refilled(repository)
+    assert runs(repository) == 1
+    seen = (repository.parent / "acme.worktrees" / "seen").read_text()
+    assert "VIRTUAL_ENV=" not in seen, "what it installs is not for the person's own environment"
+    assert "ANTHROPIC_API_KEY" not in seen
+    worktree = spawned(repository, "prices")
+
+    assert came_from_pool(entries, worktree)
+    assert (worktree / "node_modules/made").read_text() == "TOKEN=1\n"
+    assert (worktree / ".env").read_text() == "TOKEN=1\n"
+    assert kit.git(worktree, "status", "--porcelain") == ""
+    pooled.refilled(repository)
+    assert runs(repository) == 2, "once for each worktree of the pool, and in no task"
+
+
+def test_an_included_file_that_has_changed_comes_as_it_is_now(repository: Path) -> None:
+    prepared(repository, INSTALL)
+    pooled.refilled(repository)
+    (repository / ".env").write_text("TOKEN=2, longer\n")
+
+    assert (spawned(repository, "prices") / ".env").read_text() == "TOKEN=2, longer\n"
+
+
+def test_on_another_commit_the_setup_runs_again(repository: Path) -> None:
+    prepared(repository, INSTALL)
+    entries = pooled.refilled(repository)
+    tasks.commit(repository, {"later.txt": "later\n"})
+
+    worktree = spawned(repository, "prices")
+
+    assert came_from_pool(entries, worktree)
+    assert (repository / ".git/conductor/tasks/prices/setup/deps.log").exists()
+
+
+@pytest.mark.parametrize(
+    "setup", ["'mkdir -p node_modules && pwd >node_modules/made'}\n", "'touch junk && test -d .git'}\n"]
+)
+def test_a_setup_that_writes_its_place_down_or_fails_there_runs_in_the_worktree_of_the_task(
+    repository: Path, setup: str
+) -> None:
+    prepared(repository, setup)
+    entries = pooled.refilled(repository)
+    assert not (Path(entries[0].path) / "node_modules").exists()
+    assert kit.git(Path(entries[0].path), "--no-optional-locks", "status", "--porcelain") == ""
+
+    done = kit.conductor("spawn", "prices", "--json", cwd=repository)
+
+    worktree = repository.parent / "acme.worktrees" / "prices"
+    assert came_from_pool(entries, worktree)
+    assert (repository / ".git/conductor/tasks/prices/setup/deps.log").exists()
+    if "pwd" in setup:
+        assert (worktree / "node_modules/made").read_text() == f"{worktree}\n"
+    else:
+        assert done.code != 0, "it fails there too, and is told there"
