@@ -231,7 +231,7 @@ class Layout(NamedTuple):
     @property
     def archived_bus(self) -> Path:
         """One `NAME.gz` for each closed segment, by the name that it had."""
-        return self.archive / "bus"
+        return archive_beside(self.state_dir / BUS_NAMES["file"])
 
     @property
     def pool(self) -> Path:
@@ -265,3 +265,8 @@ class Layout(NamedTuple):
     @property
     def quarantine(self) -> Path:
         return self.state_dir / "quarantine"
+
+
+def archive_beside(bus: Path) -> Path:
+    """Where closed segments of the bus at `bus` are archived: its readers look there for one that went."""
+    return bus.parent / "archive" / "bus"

@@ -102,6 +102,8 @@ def state_message(run: Run, step: Step, before: Step | None, number: int) -> Mes
     meta = {"event": str(step.event), "from": origin, "to": str(step.state), "by": step.by, "step": str(number + 1)}
     if step.commit:
         meta["commit"] = step.commit
+    if before is None:
+        meta |= _ordered(run)
     words = f"{run.task_id}: {origin} → {step.state} ({step.event} by {step.by})"
     if step.commit:
         words += f" at {short(step.commit)}"
@@ -109,6 +111,12 @@ def state_message(run: Run, step: Step, before: Step | None, number: int) -> Mes
         # Its first line: a review or a bounce has a message of its own that says the rest.
         words += f"\n\n{step.note.partition(chr(10))[0]}"
     return message_of(run, "STATE", words, meta)
+
+
+def _ordered(run: Run) -> dict[str, str]:
+    """What else was asked of the task, for who has to make its record again from the bus."""
+    reviews = {"reviews": str(run.reviews_required)} if run.reviews_required != 1 else {}
+    return reviews | ({"needs": " ".join(run.needs)} if run.needs else {})
 
 
 def message_of(

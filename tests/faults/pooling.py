@@ -66,6 +66,6 @@ class Pooled(OneTask):
         quiet(stage)
         layout = stage.project.layout
         with durable.lock(layout.pool_lock, seconds=60):
-            fill.empty(layout)
+            fill.empty(layout, lambda entry: None)
         left = [str(Path(path).name) for path in layout.pool.iterdir() if path != layout.pool_log]
         return [*(f"the pool still has {name}" for name in left), *super().findings(stage, before)]

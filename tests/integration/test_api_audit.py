@@ -28,6 +28,12 @@ GRACE: Final = "Grace H."
 Prepare = Callable[[Path], object]
 
 
+@pytest.fixture(autouse=True)
+def _one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is resumed here ends at once, and nothing is to be learned from the pauses after it."""
+    monkeypatch.setenv("CONDUCTOR_LIMITS_ATTEMPTS", "1")
+
+
 @pytest.fixture
 def grace(server: Server) -> Iterator[httpx.Client]:
     """An admin with a name that nothing else goes by."""

@@ -57,6 +57,12 @@ def test_an_agent_that_is_not_installed_is_refused_at_spawn_and_nothing_is_made(
     assert traces(repository) == before
 
 
+def test_a_prompt_in_the_place_of_the_command_is_told_where_prompts_go(repository: Path) -> None:
+    refused = kit.conductor("spawn", "prices", "add the prices", "--json", cwd=repository)
+
+    assert tasks.refused(refused, "AGENT_FAILED", 19)["hint"] == "conductor-git spawn prices -m 'add the prices'"
+
+
 def test_an_agent_that_vanished_between_two_attempts_fails_the_task_and_says_so(
     repository: Path, tmp_path: Path
 ) -> None:

@@ -149,7 +149,7 @@ def test_the_demo_sees_what_is_not_as_told(landed: Play, tmp_path: Path, spoil: 
 def test_an_agent_that_fails_ends_the_play_and_no_process_stays() -> None:
     scratch = scratches.make()
     play = Play(scratch, Nobody())
-    environment = scratch.environment()
+    environment = {**scratch.environment(), "CONDUCTOR_LIMITS_ATTEMPTS": "1"}
     try:
         done = kit.conductor("spawn", "glossary", "--", "sh", "-c", "exit 7", cwd=scratch.repository, env=environment)
         assert done.code == 0, done.err

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from conductor_git.layout import Layout
 from tests import kit
-from tests.integration.ailing import codes, doctor, is_as_it_was, mended
+from tests.integration.ailing import codes, doctor, is_as_it_was, mended, record_of
 from tests.integration.disks import as_root, make_read_only, make_writable, small
 from tests.kit import tasks
 
@@ -103,7 +104,7 @@ def test_a_read_only_repository_is_looked_at_and_not_written(repository: Path, w
         finally:
             make_writable(disk)
 
-    assert "READ_ONLY" in codes(found)
+    assert {"READ_ONLY", "LOW_SPACE"} <= set(codes(found))
     tasks.refused(fixed, "STATE_UNWRITABLE", 1)
 
 
@@ -161,3 +162,21 @@ def test_a_repository_of_a_workers_own_in_the_place_of_its_git_file_is_left_alon
 
     assert codes(found) == ["GIT_FILE_CHANGED"]
     assert (worker / ".git" / "HEAD").is_file()
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_what_was_staged_in_a_worktree_that_is_gone_is_kept(repository: Path, worker: Path, ended: bool) -> None:
+    kit.git(worker, "add", "idea.txt")
+    shutil.rmtree(worker)
+    if ended:
+        text = record_of(repository).read_text().replace("state: WORKING\n", "state: CANCELLED\n")
+        record_of(repository).write_text(text.replace("event: start\n", "event: cancel\n"))
+        bus = Layout(repository / ".git").state_dir / "MESSAGE-BUS.md"
+        bus.unlink()
+
+    done = doctor(repository, "--fix")
+
+    assert done["findings"] == []
+    assert ("REGISTRATION_LEFT" if ended else "WORKTREE_GONE") in [one["code"] for one in done["mended"]]
+    ref = kit.git(repository, "for-each-ref", "--format=%(refname)", "refs/conductor/salvage/prices/")
+    assert kit.git(repository, "show", f"{ref}:idea.txt") == "idea"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -125,6 +126,20 @@ def test_a_key_that_executes_and_that_nobody_agreed_to_is_told(repository: Path)
     assert "core.sshcommand" in found["findings"][0]["message"]
     assert kit.conductor("config", "trust", "--yes", cwd=repository).code == 0
     assert doctor(repository)["findings"] == []
+
+
+def test_a_git_that_is_too_old_is_told(repository: Path, tmp_path: Path) -> None:
+    real = shutil.which("git")
+    program = tmp_path / "old" / "git"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\n[ "$1" = version ] && echo git version 2.30.2 && exit\nexec {real} "$@"\n')
+    program.chmod(0o755)
+
+    path = {"PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"}
+    found = kit.conductor("doctor", "--json", cwd=repository, env=path)
+
+    assert (found.code, codes(found.document)) == (21, ["GIT_TOO_OLD"])
+    assert "2.30.2" in found.document["findings"][0]["message"]
 
 
 def test_hooks_that_do_not_resolve_are_told(repository: Path) -> None:

@@ -8,8 +8,14 @@ from typing import Any
 
 import pytest
 
+from conductor_git import journal
+from conductor_git.bus.file import FileBus
 from conductor_git.bus.segments.listing import closed_segments
 from conductor_git.layout import Layout
+from conductor_git.message import Message
+from conductor_git.names import TaskId
+from conductor_git.workflow.leftovers.archive import holds, pack_folders
+from conductor_git.workflow.leftovers.kind import IN_USE
 from tests import kit
 from tests.kit import tasks
 
@@ -24,6 +30,12 @@ def gc(repository: Path, *options: str) -> Any:
 
 def of_kind(document: Any, kind: str) -> list[Any]:
     return [one for one in document["leftovers"] if one["kind"] == kind]
+
+
+def post(repository: Path, count: int) -> None:
+    bus = FileBus(Layout(repository / ".git").state_dir / "MESSAGE-BUS.md", segment_bytes=1024)
+    for number in range(count):
+        bus.append(Message(type="FACT", body=f"message {number} {'x' * 200}"))
 
 
 def bytes_in(folder: Path) -> dict[str, bytes]:
@@ -58,7 +70,9 @@ def test_a_record_goes_to_the_archive_and_comes_back_byte_for_byte(landed: Path,
     assert kit.conductor("status", "--all", cwd=landed).code == 0
     listed = kit.conductor("restore", "--json", cwd=landed).document["archived"]
     assert [(one["task_id"], one["back"]) for one in listed] == [("prices", record["back"])]
-    tasks.refused(kit.conductor("show", "prices", "--json", cwd=landed), "NOT_FOUND", 18)
+    for asking in (("show", "prices"), ("restore", "prices"), ("retry", "prices"), ("spawn", "x", "--needs", "prices")):
+        said = tasks.refused(kit.conductor(*asking, "--json", cwd=landed), "NOT_FOUND", 18)
+        assert said["hint"] == record["back"]
     subprocess.run(["sh", "-c", record["back"]], check=True)
     assert bytes_in(layout.tasks / "prices") == before
     assert bytes_in(layout.landings) == landings
@@ -73,6 +87,14 @@ def test_a_record_that_somebody_needs_stays(landed: Path) -> None:
     assert of_kind(done, "record") == []
     held = {one["name"]: one["why"] for one in done["held"] if one["kind"] == "record"}
     assert held == {"prices": "taxes names it"}
+
+
+def test_no_record_goes_while_a_command_may_be_about_to_name_it(landed: Path, layout: Layout) -> None:
+    with journal.operation(layout, TaskId("taxes"), "spawn"):
+        left = gc(landed)["left"]
+
+    assert [(one["name"], one["why"]) for one in left] == [("prices", IN_USE)]
+    assert (layout.tasks / "prices").is_dir()
 
 
 def test_a_record_with_a_salvage_a_branch_or_a_worktree_stays(repository: Path) -> None:
@@ -94,20 +116,33 @@ def test_no_record_goes_while_one_cannot_be_read(landed: Path, layout: Layout) -
     assert (layout.tasks / "prices").is_dir()
 
 
-def test_the_id_of_an_archived_task_is_free_and_unpacking_overwrites_nothing(landed: Path) -> None:
+def test_the_id_of_an_archived_task_is_free_and_unpacking_joins_nothing(landed: Path, layout: Layout) -> None:
     (record,) = of_kind(gc(landed), "record")
     tasks.spawn(landed, "prices")
+    before = bytes_in(layout.tasks)
 
-    subprocess.run(["sh", "-c", record["back"]], check=False, capture_output=True)
+    assert subprocess.run(["sh", "-c", record["back"]], check=False).returncode == 1
 
-    assert tasks.record(landed, "prices").state == "WORKING"
+    assert bytes_in(layout.tasks) == before
+
+
+def test_what_a_killed_gc_left_in_the_archive_goes_with_the_next(landed: Path, layout: Layout) -> None:
+    gc(landed)
+    (whole,) = layout.archived_tasks.iterdir()
+    tasks.write(layout.archive, {"gone-tasks-prices/run-info.yaml": "x", "bus/.x.gz.7.part": "x"})
+    tasks.write(layout.archived_tasks, {f".{whole.name}.7.part": "x"})
+
+    done = of_kind(gc(landed), "scratch")
+
+    assert {one["name"] for one in done} == {".x.gz.7.part", f".{whole.name}.7.part", "gone-tasks-prices"}
+    assert {path.suffix for path in layout.archive.rglob("*") if path.is_file()} == {".gz"}
+    assert [*layout.archived_tasks.iterdir()] == [whole]
 
 
 @pytest.fixture
 def talkative(landed: Path) -> Path:
     gc(landed)  # takes the record
-    for number in range(20):
-        assert kit.conductor("bus", "post", f"message {number} {'x' * 200}", cwd=landed).code == 0
+    post(landed, 20)
     return landed
 
 
@@ -134,8 +169,7 @@ def test_segments_that_all_have_read_go_to_the_archive_and_come_back(talkative: 
 
 def test_a_segment_that_tells_of_a_task_on_record_stays(talkative: Path) -> None:
     tasks.spawn(talkative, "taxes")
-    for number in range(10):
-        assert kit.conductor("bus", "post", f"message {number} {'x' * 200}", cwd=talkative).code == 0
+    post(talkative, 10)
     done = gc(talkative)
     later = gc(talkative)
 
@@ -168,3 +202,18 @@ def test_the_archive_is_dropped_only_where_somebody_asks(talkative: Path, layout
 
     assert {one["back"] for one in done} == {None}
     assert [*layout.archived_tasks.iterdir(), *layout.archived_bus.iterdir()] == []
+
+
+def test_what_was_packed_is_read_to_its_last_byte_before_anything_goes(tmp_path: Path) -> None:
+    tasks.write(tmp_path, {"top/a/one.txt": "x" * 5000})
+    pack_folders(tmp_path / "top", ["a"], tmp_path / "archive" / "a.tar.gz")
+    whole = (tmp_path / "archive" / "a.tar.gz").read_bytes()
+    wanted = {"a/one.txt": 5000}
+    part = tmp_path / "part"
+
+    for damaged in (whole[:-6] + b"\0" + whole[-5:], whole[:-1], whole[: len(whole) // 2], b""):
+        part.write_bytes(damaged)
+        assert not holds(part, wanted)
+    part.write_bytes(whole)
+    assert holds(part, wanted)
+    assert not holds(part, {"a/one.txt": 5001})

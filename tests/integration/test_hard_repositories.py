@@ -172,6 +172,16 @@ def test_a_file_written_outside_of_the_sparse_directories_is_work_like_any_other
     assert (place / "big/deep/a.txt").read_text() == "a\n"
 
 
+def test_a_file_written_outside_of_the_sparse_directories_is_foreseen_to_collide(repository: Path) -> None:
+    place = sparse(repository)
+    for task_id in ("prices", "search"):
+        tasks.write(spawned(place, task_id), {"big/data.txt": f"{task_id}\n"})
+
+    (met,) = kit.conductor("conflicts", "--json", cwd=place).document["collisions"]
+
+    assert (met["tasks"], met["files"]) == (["prices", "search"], ["big/data.txt"])
+
+
 def test_unsaved_work_of_a_sparse_worktree_comes_back_and_nothing_else_changes(repository: Path) -> None:
     place = sparse(repository)
     taken_back(place)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import resource
+import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -139,6 +141,23 @@ def test_ten_gigabytes_are_refused_before_anything_is_made(repository: Path) -> 
     error = refused(repository, "TOO_LARGE")
 
     assert "10.0 GB, more than the 2.1 GB of `include_bytes`; the largest is data/large.bin" in error["message"]
+    assert not (repository.parent / "acme.worktrees").exists()
+    assert kit.git(repository, "branch", "--list", "worker/*") == ""
+
+
+def test_more_than_the_disk_has_is_refused_before_anything_is_made(repository: Path) -> None:
+    config = f"include_bytes: {2**50}\n"
+    configured(repository, config, ignored=f"data/\n{LIST}\n", files={LIST: "data/\n", "data/small": "1\n"})
+    with (repository / "data" / "large.bin").open("wb") as file:
+        file.truncate(shutil.disk_usage(repository).free + 2**40)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**28, before[1]))  # whoever copies it after all fills no disk
+    try:
+        error = refused(repository, "STATE_UNWRITABLE")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    assert "left. Nothing was copied" in error["message"]
     assert not (repository.parent / "acme.worktrees").exists()
     assert kit.git(repository, "branch", "--list", "worker/*") == ""
 

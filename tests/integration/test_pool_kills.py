@@ -87,4 +87,4 @@ def test_the_next_refill_clears_away_what_a_killed_one_left(repository: Path, tm
 def _empty(repository: Path) -> None:
     layout = open_project(repository).layout
     with durable.lock(layout.pool_lock):
-        fill.empty(layout)
+        fill.empty(layout, lambda entry: None)

@@ -77,7 +77,7 @@ def test_the_list_says_what_when_why_how_much_and_what_was_too_large(repository:
 def test_where_nothing_was_removed_there_is_nothing_to_list(repository: Path) -> None:
     tasks.spawn(repository, "prices")
 
-    assert restore(repository).document == {"schema": 1, "salvage": [], "removed": []}
+    assert restore(repository).document == {"schema": 1, "salvage": [], "removed": [], "archived": []}
     assert kit.conductor("restore", cwd=repository).out == "there is nothing to bring back\n"
 
 

@@ -106,7 +106,8 @@ def test_a_step_that_hangs_and_forks_is_killed_with_all_it_started(repository: P
     assert carrying(TREE_VARIABLE, error["worktree"]) == set()
 
 
-def test_after_a_kill_in_the_setup_whoever_starts_the_worker_runs_it_first(repository: Path) -> None:
+def killed_in_setup(repository: Path) -> Path:
+    """A spawn that was killed in the middle of a step, which goes on."""
     with_setup(repository, "echo ran >> ran.txt; test -e go.txt || exec sleep 600")
     place = repository.parent / "acme.worktrees" / "prices"
     spawning = subprocess.Popen(
@@ -121,6 +122,11 @@ def test_after_a_kill_in_the_setup_whoever_starts_the_worker_runs_it_first(repos
     spawning.wait()
     assert tasks.record(repository, "prices").state == "ASSIGNED"
     assert carrying(TREE_VARIABLE, str(place)) != set()  # nobody was left to end it
+    return place
+
+
+def test_after_a_kill_in_the_setup_whoever_starts_the_worker_runs_it_first(repository: Path) -> None:
+    place = killed_in_setup(repository)
 
     (place / "go.txt").touch()
     done = kit.conductor("start", "prices", cwd=repository)
@@ -129,6 +135,35 @@ def test_after_a_kill_in_the_setup_whoever_starts_the_worker_runs_it_first(repos
     assert tasks.record(repository, "prices").state == "WORKING"
     assert (place / "ran.txt").read_text() == "ran\nran\n"
     assert carrying(TREE_VARIABLE, str(place)) == set()
+
+
+def test_what_a_killed_spawn_left_of_a_setup_ends_with_the_task(repository: Path) -> None:
+    place = killed_in_setup(repository)
+
+    assert kit.conductor("cancel", "prices", cwd=repository).code == 0
+
+    assert carrying(TREE_VARIABLE, str(place)) == set()
+    assert tasks.record(repository, "prices").state == "CANCELLED"
+
+
+def test_a_cancel_from_elsewhere_ends_the_setup_that_a_spawn_waits_for(repository: Path) -> None:
+    with_setup(repository, "touch ran.txt; sleep 600", "touch never.txt")
+    place = repository.parent / "acme.worktrees" / "prices"
+    spawning = subprocess.Popen(
+        [kit.console_script(), "spawn", "prices"],
+        cwd=repository,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    kit.until((place / "ran.txt").exists)
+
+    assert kit.conductor("cancel", "prices", cwd=repository).code == 0
+
+    told, _ = spawning.communicate(timeout=60)
+    assert "prices is CANCELLED by now: the setup step step1" in told
+    assert tasks.record(repository, "prices").state == "CANCELLED"
+    assert not (place / "never.txt").exists()
 
 
 def test_what_a_setup_made_is_not_salvaged_and_what_the_worker_made_is(repository: Path) -> None:

@@ -12,6 +12,7 @@ from tests import kit
 from tests.integration.hard import conducted, handed_in, lands, spawned, taken_back, whole_way
 from tests.integration.traces import traces
 from tests.kit import tasks
+from tests.kit.interposed import KILL_CALLER, happened, interpose
 
 NEW: tasks.Files = {"src/new.py": "NEW = 1\n"}
 
@@ -112,6 +113,32 @@ def test_a_stash_and_a_commit_on_no_branch_in_a_submodule_are_kept(place: Path) 
 
     (home,) = kept(place, "prices")
     assert kit.git(home, "show", f"{lost}:lost.txt") == "lost"
+
+
+@pytest.mark.parametrize("unsaved", [False, True])
+def test_a_kill_once_the_repositories_are_put_away_is_gone_on_from(place: Path, tmp_path: Path, unsaved: bool) -> None:
+    worktree = spawned(place, "prices")
+    commit = tasks.commit(worktree / "lib", NEW)
+    kit.git(worktree, "commit", "--quiet", "-am", "Take the new library")
+    handed_in(place, worktree, "prices")
+    if unsaved:
+        tasks.write(worktree, {"idea.txt": "idea\n"})
+        tasks.write(worktree / "lib", {"deep.txt": "deep\n"})
+    environment = interpose(tmp_path / "moment", "worktree remove", before=f"{KILL_CALLER}; exit 1")
+    tasks.merge(place, "prices", env=environment)
+    assert happened(tmp_path / "moment")
+    assert worktree.exists()
+
+    tasks.landed(tasks.merge(place, "prices"), "ALREADY_LANDED")
+
+    (home,) = kept(place, "prices")
+    assert not worktree.exists()
+    assert kit.git(home, "rev-parse", "refs/conductor/head") == commit
+    refs = kit.git(place, "for-each-ref", "--format=%(refname)", "refs/conductor/salvage").splitlines()
+    assert any(kit.git(place, "show", f"{ref}:idea.txt") == "idea" for ref in refs) is unsaved
+    inside = kit.git(home, "for-each-ref", "--format=%(refname)", "refs/conductor/salvage").splitlines()
+    assert [kit.git(home, "show", f"{ref}:deep.txt") for ref in inside] == ["deep"] * unsaved
+    assert kit.conductor("doctor", "--json", cwd=place).document["findings"] == []
 
 
 def test_a_reset_salvages_what_is_in_a_submodule_and_puts_it_back_to_its_commit(place: Path) -> None:

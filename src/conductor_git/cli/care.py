@@ -18,8 +18,8 @@ from conductor_git.names import parse_task_id, readable, short
 from conductor_git.record import format_time
 from conductor_git.run import State, utcnow
 from conductor_git.salvage.kept import quoted
+from conductor_git.store.archived import Archived, archived
 from conductor_git.wording import age, counted
-from conductor_git.workflow.leftovers.records import Archived, archived
 from conductor_git.workflow.restore import Restored
 from conductor_git.workflow.restore import restore as bring_back
 from conductor_git.workflow.restoring.lost import Kept, Lost, Removed, lost

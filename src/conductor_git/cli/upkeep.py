@@ -13,7 +13,7 @@ from conductor_git.bus.halt import moved_to
 from conductor_git.cli import posting
 from conductor_git.cli.output import answer, document, narrate, say
 from conductor_git.errors import BusDamaged, ConductorError, NotFound
-from conductor_git.layout import BUS_NAMES, Layout
+from conductor_git.layout import BUS_NAMES, archive_beside
 from conductor_git.wording import counted
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def verify(*, bus: str | None = None, as_json: bool = False) -> None:
 def _tell_archived(log: Bus) -> None:
     """Segments that `gc` archived are no part of the bus any more, and nobody is to take them for lost."""
     path = _path(log)
-    folder = Layout(path.parent.parent).archived_bus
+    folder = archive_beside(path)
     count = sum(1 for _ in folder.glob(f"{path.stem}.MSG-*{path.suffix}.gz")) if log.is_text else 0
     if count:
         narrate("○", f"{counted(count, 'older segment')} {'is' if count == 1 else 'are'} in the archive: ls {folder}")

@@ -47,7 +47,12 @@ _FROM_ENVIRONMENT: Final[tuple[KeyPath, ...]] = (
     ("bus", "segment_bytes"),
     ("queue", "batch"),
     ("queue", "auto"),
+    ("pool", "size"),
+    ("pool", "keep_ignored"),
     ("salvage", "keep"),
+    ("gc", "worktrees"),
+    ("gc", "records"),
+    ("gc", "segments"),
     ("team",),
     ("push",),
 )

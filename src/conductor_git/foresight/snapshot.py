@@ -14,7 +14,7 @@ from conductor_git.gitcmd import Git
 from conductor_git.integration import looking_at
 from conductor_git.layout import Layout
 from conductor_git.names import TaskId
-from conductor_git.worktree import is_half_removed, under_way
+from conductor_git.worktree import is_half_removed, under_way, unhidden
 
 LARGEST: Final = 8 * 1024 * 1024
 """Uncommitted files over this size are left out: to read a core dump at every check would cost more than it tells."""
@@ -72,7 +72,7 @@ def work(git: Git, layout: Layout, place: Path, git_dir: Path) -> Work:
     """
     try:
         with looking_at(git, place, git_dir / "index") as looking:
-            return _taken(looking, layout, place)
+            return _taken(unhidden(looking), layout, place)
     except (ConductorError, OSError):
         return Work("", "git could not read its worktree")
 

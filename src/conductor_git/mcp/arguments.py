@@ -40,14 +40,14 @@ class Read(Arguments):
 
 class Post(Arguments):
     body: Text
-    type: Name = "FACT"
+    type: Annotated[Name, Field(description="FACT, DECISION, INFO, ISSUE or PROGRESS")] = "FACT"
     task: Annotated[Name, Field(description="the task it is about")] = ""
     answers: Annotated[Name, Field(description="the msg_id it answers")] = ""
 
 
 class OwnPost(Arguments):
     body: Text
-    type: Name = "FACT"
+    type: Annotated[Name, Field(description="FACT, DECISION, INFO, ISSUE or PROGRESS")] = "FACT"
     answers: Annotated[Name, Field(description="the msg_id it answers")] = ""
 
 

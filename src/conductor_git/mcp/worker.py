@@ -38,7 +38,9 @@ def _heartbeat(seat: Seat, said: arguments.Beat, _: Call) -> dict[str, Any]:
 
 def _ask(seat: Seat, asked: arguments.Ask, call: Call) -> dict[str, Any]:
     if bool(asked.question) == bool(asked.again):
-        raise BadInput("ask takes a question, or in `again` the id of one that was asked", hint="bus post --help")
+        raise BadInput(
+            "ask takes a question, or in `again` the id of one that was asked", hint="conductor-git mcp --help"
+        )
     msg_id = asked.again or question(seat, asked.question).msg_id
     with call.until(asked.wait) as stop:
         answer = await_answer(seat.project, msg_id, by=seat.by, stop=stop)

@@ -20,6 +20,7 @@ from conductor_git import durable
 from conductor_git.errors import ConductorError
 from conductor_git.layout import Layout
 from conductor_git.names import CommitId
+from conductor_git.pool.place import can_be, is_kept, may_be_removed
 from conductor_git.worktree import registrations
 
 _LIMIT: Final = 4 * 1024 * 1024
@@ -62,11 +63,6 @@ class Entry:
         return bool(setup) and (self.commit, self.set_up) == (commit, setup)
 
 
-def new_name() -> str:
-    """A name that no task has: its worktree's begins with a dot."""
-    return f"pool-{os.urandom(4).hex()}"
-
-
 def entries(layout: Layout, state: State) -> tuple[Entry, ...]:
     """The entries in `state`, by name; a record that cannot be read is dropped by `clear`."""
     found = (_read(path) for path in sorted(layout.pool.glob(f"*.{state}")))
@@ -92,25 +88,36 @@ def discard(layout: Layout, entry: Entry, state: State) -> None:
     """Remove the worktree of `entry`, its registration and, last, its record. Safe to repeat.
 
     Call it with the lock held that guards the state: the refill's, and for `taken` that of the worktrees. A worktree
-    that somebody locked stays where it is, and so does its record.
+    that somebody locked or that a task has stays where it is, and so does its record, as does that of one which could
+    not be removed whole. What the pool cannot have made (`place`) is left alone, and its record goes.
     """
     path = Path(entry.path)
     found = registrations(layout.common_dir, path)
-    if any((git_dir / "locked").exists() for git_dir in found):
+    if any(map(is_kept, found)):
         return
-    for git_dir in found:
-        shutil.rmtree(git_dir)
-    remove_files(path)
-    drop(layout, entry, state)
+    with suppress(OSError):  # the next refill tries again
+        for git_dir in found:
+            shutil.rmtree(git_dir)
+        if may_be_removed(layout, entry.name, path):
+            shutil.rmtree(path)
+            drop_folder(path)
+        drop(layout, entry, state)
 
 
-def remove_files(path: Path) -> None:
-    """Remove the directory `path`, and the one above it where the template gave each worktree one of its own."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+def drop_folder(path: Path) -> None:
+    """Remove the directory above `path` where the template gave each worktree one of its own."""
     if path.parent.name.startswith(".pool-"):
         with suppress(OSError):
             path.parent.rmdir()
+
+
+def withdraw(layout: Layout, entry: Entry, path: Path) -> None:
+    """Remove what `entry` has become at `path`, on its way to a task. Call it with the lock of the worktrees held."""
+    for git_dir in registrations(layout.common_dir, path):
+        if str(git_dir) == entry.git_dir:
+            shutil.rmtree(git_dir)
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
 
 
 def clear_taken(layout: Layout) -> None:
@@ -124,7 +131,7 @@ def clear_taken(layout: Layout) -> None:
         for entry in entries(layout, State.TAKEN):
             going = () if os.path.lexists(entry.to) else registrations(layout.common_dir, Path(entry.to))
             for git_dir in going:
-                if str(git_dir) == entry.git_dir:
+                if str(git_dir) == entry.git_dir and not is_kept(git_dir):
                     shutil.rmtree(git_dir)
             discard(layout, entry, State.TAKEN)
 
@@ -151,4 +158,6 @@ def _read(path: Path) -> Entry | None:
         entry = Entry(**said)
     except (OSError, ValueError, TypeError, KeyError, ConductorError):
         return None
-    return entry if f"{entry.name}.{path.suffix[1:]}" == path.name and Path(entry.path).is_absolute() else None
+    if f"{entry.name}.{path.suffix[1:]}" != path.name or not can_be(entry.name, entry.path, entry.commit):
+        return None
+    return entry

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,8 +19,12 @@ from conductor_git.ground.files import Files
 from conductor_git.layout import Layout
 from conductor_git.names import CommitId
 from conductor_git.pool.caches import move_caches
-from conductor_git.pool.entry import Entry, State, clear_made, clear_taken, discard, drop, entries, new_name, write
+from conductor_git.pool.entry import Entry, State, clear_made, clear_taken, discard, drop, drop_folder, entries, write
+from conductor_git.pool.place import may_be_removed, new_name
 from conductor_git.pool.take import is_as_made, looks, settings
+from conductor_git.processtable import standing_in
+
+Keep = Callable[[Entry], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,8 @@ class Wanted:
     place: Callable[[str], Path]
     prepare: Callable[[Path, Path], str]
     """Brings what a worktree has beside the commit (its path, its git dir); the digest of the setup that it ran."""
+    keep: Keep
+    """Keeps what somebody wrote into a worktree of the pool, where nobody is to work; a refusal leaves it there."""
     include: Path | None = None
     """The list of ignored files that each task gets anew, and none from the task before."""
 
@@ -53,23 +60,38 @@ def fill(git: Git, integration: Git, layout: Layout, wanted: Wanted) -> None:
     clear_taken(layout)
     _drop_unfit(layout, wanted)
     for entry in entries(layout, State.READY):
-        if entry.commit != wanted.commit:
+        if entry.commit != wanted.commit and _is_nobodys(layout, entry, wanted.keep):
             _bring_forward(git, layout, entry, wanted)
     while len(entries(layout, State.READY)) < wanted.size:
         _make(git, layout, wanted)
     for used in entries(layout, State.USED):
-        _warm_one(git, integration, layout, wanted, used)
+        with suppress(OSError):  # what can be written by nobody is nobody's cache
+            _warm_one(git, integration, layout, wanted, used)
         discard(layout, used, State.USED)
 
 
-def empty(layout: Layout) -> None:
-    """Remove every worktree of the pool. Call it with the pool's lock held; what is locked by a person stays."""
+def empty(layout: Layout, keep: Keep) -> None:
+    """Remove every worktree of the pool. Call it with the pool's lock held; what a person locked or works in stays."""
     clear_made(layout)
     clear_taken(layout)
     for state in (State.READY, State.USED):
         with durable.lock(layout.worktree_lock, seconds=60, purpose="empty the pool"):
             for entry in entries(layout, state):
-                discard(layout, entry, state)
+                if state is State.USED or _is_nobodys(layout, entry, keep):
+                    discard(layout, entry, state)
+
+
+def _is_nobodys(layout: Layout, entry: Entry, keep: Keep) -> bool:
+    """Whether nobody works in a ready worktree; what somebody left in it is kept."""
+    path = Path(entry.path)
+    if standing_in(path):
+        return False
+    if may_be_removed(layout, entry.name, path) and worktree.registered_git_dir(layout, path) is not None:
+        try:
+            keep(entry)
+        except ConductorError:
+            return False
+    return True
 
 
 def _drop_unfit(layout: Layout, wanted: Wanted) -> None:
@@ -78,7 +100,7 @@ def _drop_unfit(layout: Layout, wanted: Wanted) -> None:
         ready = sorted(entries(layout, State.READY), key=lambda one: (one.commit != wanted.commit, not one.warm))
         fit = [entry for entry in ready if entry.made_by == repr(wanted.files) and is_as_made(layout, entry)]
         for entry in ready:
-            if entry not in fit[: wanted.size]:
+            if entry not in fit[: wanted.size] and _is_nobodys(layout, entry, wanted.keep):
                 discard(layout, entry, State.READY)
 
 
@@ -142,16 +164,18 @@ def _warm_one(git: Git, integration: Git, layout: Layout, wanted: Wanted, used: 
             return
 
 
-def retire(layout: Layout, path: Path, git_dir: Path, place: Callable[[str], Path]) -> bool:
+def retire(layout: Layout, path: Path, git_dir: Path, place: Callable[[str], Path], look: Callable[[], None]) -> bool:
     """Put the worktree of a landed task by for its caches; False where it has to be removed the ordinary way.
 
-    What is to be kept of it has been salvaged. Its registration, with all that a worker can have written there, is
-    removed; a kill in between leaves a registration without files, as a worktree that was deleted by hand.
+    What is to be kept of it has been salvaged; `look`, right before it goes, raises where something came since. Its
+    registration, with all that a worker can have written there, is removed; a kill in between leaves a registration
+    without files, as a worktree that was deleted by hand.
     """
-    if any((git_dir / name).exists() for name in ("locked", "modules")):
+    if any((git_dir / name).exists() for name in ("locked", "modules")) or not (path / ".git").is_file():
         return False
     name = new_name()
     there = place(f".{name}")
+    look()
     with durable.lock(layout.worktree_lock, seconds=60, purpose="put a landed worktree by"):
         used = Entry(name, str(there))
         write(layout, used, State.USED)
@@ -159,7 +183,8 @@ def retire(layout: Layout, path: Path, git_dir: Path, place: Callable[[str], Pat
         try:
             durable.move(path, there)
         except OSError:
-            discard(layout, used, State.USED)
+            drop(layout, used, State.USED)
+            drop_folder(there)
             return False
     worktree.drop_registration(layout, path)
     return True

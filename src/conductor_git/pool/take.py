@@ -15,7 +15,18 @@ from conductor_git.gitcmd import Git
 from conductor_git.ground.files import Files
 from conductor_git.layout import Layout
 from conductor_git.names import CommitId
-from conductor_git.pool.entry import Entry, State, clear_taken, discard, drop, entries, is_in_use, write
+from conductor_git.pool.entry import (
+    Entry,
+    State,
+    clear_taken,
+    discard,
+    drop,
+    drop_folder,
+    entries,
+    is_in_use,
+    withdraw,
+    write,
+)
 from conductor_git.processtable import standing_in
 
 _SMALL: Final = 1 << 16
@@ -45,7 +56,7 @@ def take(git: Git, layout: Layout, path: Path, *, branch: str, commit: CommitId,
     except GitFailed:
         # Whatever it was: the ordinary way says it better, or gets by without it.
         with durable.lock(layout.worktree_lock, seconds=60, purpose="put a pool entry away"):
-            discard(layout, replace(entry, path=str(path)), State.TAKEN)
+            withdraw(layout, entry, path)
         return None
     return entry
 
@@ -77,9 +88,7 @@ def _move(layout: Layout, entry: Entry, path: Path) -> None:
         durable.write_through(git_dir / "gitdir", os.fsencode(f"{Path(entry.path) / '.git'}\n"))
         discard(layout, going, State.TAKEN)
         raise
-    if Path(entry.path).parent.name.startswith(".pool-"):
-        with suppress(OSError):
-            Path(entry.path).parent.rmdir()
+    drop_folder(Path(entry.path))
     drop(layout, going, State.TAKEN)
 
 

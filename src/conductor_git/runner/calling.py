@@ -79,9 +79,11 @@ def require_usable(config: Config, task_id: TaskId, agents: Sequence[str], comma
     problems = [problem for called in known if (problem := _problem(called))]
     if known and len(problems) == len(known):
         program = known[0].adapter.program
+        looks = f"command -v {quote(program)}" if command else "conductor-git agents --check"
+        is_prompt = len(command) == 1 and " " in program
         raise AgentFailed(
             "; ".join(problems),
-            hint=f"command -v {quote(program)}" if command else "conductor-git agents --check",
+            hint=f"conductor-git spawn {task_id} -m {quote(program)}" if is_prompt else looks,
             task_id=task_id,
             command=list(command),
         )

@@ -98,6 +98,13 @@ def set_up(
     return run
 
 
+def end_setup(project: Project, run: Run) -> None:
+    """End what a setup of the task still has running, also one whose spawn was killed. Call it once the task is over:
+    whoever waits for the step finds it red then, and the task where it is."""
+    if expects_setup(project.layout, Path(run.worktree)):
+        process.end_carrying(TREE_VARIABLE, run.worktree)
+
+
 def _result(project: Project, run: Run, step: SetupStep, give_up: Callable[[], bool]) -> StepResult:
     logs = project.layout.setup_logs(run.task_id)
     durable.make_directory(logs)
@@ -144,10 +151,12 @@ def _failed(project: Project, run: Run, step: SetupStep, result: StepResult) -> 
                 note=reason,
                 also=lambda now: replace(now, reason=reason),
             )
+    state = project.runs.get(run.task_id).state
+    is_over = f"is {state} by now" if state is not State.FAILED else "has failed"
     body = f"the setup step {step.name} {how}: {step.run}\n\nits log, {result.log}, ends:\n\n{end}"
     project.bus.append(message_of(run, "ERROR", body, {"event": "setup", "step": step.name}))
     return SetupFailed(
-        f"{run.task_id} has failed: the setup step {step.name} {how}; its worktree {run.worktree} is kept",
+        f"{run.task_id} {is_over}: the setup step {step.name} {how}; its worktree {run.worktree} is kept",
         hint=f"conductor-git retry {run.task_id}  # once {step.name} can pass; its log: {result.log}",
         task_id=run.task_id,
         step=step.name,

@@ -6,22 +6,23 @@ import os
 import shlex
 import stat
 from collections.abc import Container, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from conductor_git import brought
-from conductor_git.errors import UnsafePath
+from conductor_git.errors import GitFailed, UnsafePath
 from conductor_git.gitcmd import Git
-from conductor_git.integration import looking_at
+from conductor_git.integration import looking_at, opened
 from conductor_git.layout import OWN_FILES, SALVAGE_REFS, Layout
 from conductor_git.names import CommitId, TaskId
 from conductor_git.salvage import index as kept_index
 from conductor_git.salvage import modules
 from conductor_git.salvage.index import SUBMODULE, Entry, State
 from conductor_git.salvage.kept import TIME_FORMAT, Note, message, subject
-from conductor_git.worktree import registered_git_dir, under_way
+from conductor_git.worktree import is_half_removed, registered_git_dir, under_way
 
 LINK: Final = "120000"
 IGNORED_FILE_BYTES: Final = 1024 * 1024
@@ -268,17 +269,52 @@ def keep_commit(git: Git, task_id: TaskId, commit: CommitId, *, at: datetime) ->
 
 
 def keep_head_of_gone(git: Git, layout: Layout, task_id: TaskId, path: Path, *, at: datetime) -> Salvage | None:
-    """Keep the HEAD of a worktree whose files are gone, where no ref holds it: its registration is all that does."""
+    """Keep what only the registration of a worktree whose files are gone holds: what was staged, or a detached HEAD.
+
+    What was staged was salvaged before where the removal was ours. An index that cannot be read holds nothing.
+    """
     git_dir = registered_git_dir(layout, path)
-    if git_dir is None:
-        return None
+    if git_dir is None or not (git_dir / "HEAD").is_file():
+        return None  # without a HEAD a kill has ended the dropping of it, which came after all was kept
     head = (git_dir / "HEAD").read_text().strip()
+    if not is_half_removed(git_dir):
+        with suppress(GitFailed):
+            kept = _index_of_gone(git, layout, task_id, git_dir, head, at)
+            if kept is not None:
+                return kept
     if head.startswith("ref: "):
         return None
     holders = git.run("for-each-ref", "--count=1", f"--contains={head}", ok=(0, 129))
     if holders.out or holders.code:  # 129: the commit itself is not there any more
         return None
     return keep_commit(git, task_id, CommitId(head), at=at)
+
+
+def _index_of_gone(
+    git: Git, layout: Layout, task_id: TaskId, git_dir: Path, named: str, at: datetime
+) -> Salvage | None:
+    if not (git_dir / "index").is_file():
+        return None
+    name = named.removeprefix("ref: ")
+    head = CommitId(git.run("rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}").text)
+    integration = opened(layout, git)
+    with looking_at(integration, integration.cwd, git_dir / "index") as looking:
+        staged = _staged_tree(looking)
+    # The branch may have been moved from elsewhere since: then its index is that of the last commit made in there.
+    held = [f"{commit}^{{tree}}" for commit in (head, *_last_logged(git_dir))]
+    if staged in ("", *(git.run("rev-parse", "--verify", "--quiet", tree, ok=(0, 1, 128)).text for tree in held)):
+        return None
+    note = Note(why="its files were gone: what was staged", head=name if name != named else "detached")
+    return _keep(integration, git, task_id, staged, "", head, note, at)
+
+
+def _last_logged(git_dir: Path) -> tuple[str, ...]:
+    """The commit that HEAD was at last, by its own log."""
+    try:
+        lines = (git_dir / "logs" / "HEAD").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return ()
+    return tuple(lines[-1].split(" ")[1:2]) if lines else ()
 
 
 def _parents(commits: Sequence[str]) -> list[str]:

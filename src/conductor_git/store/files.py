@@ -13,6 +13,7 @@ from conductor_git.layout import Layout
 from conductor_git.names import TaskId
 from conductor_git.record import BadField, from_tree, to_tree
 from conductor_git.run import Run
+from conductor_git.store.archived import unknown_task
 from conductor_git.store.base import Change
 
 MAX_BYTES: Final = 64 * 1024
@@ -39,16 +40,16 @@ class FileRuns:
         return run
 
     def get(self, task_id: TaskId) -> Run:
-        return read(self.layout.run_info(task_id), task_id)
+        return read(self.layout, task_id)
 
     def update(self, task_id: TaskId, change: Change) -> Run:
         # The lock is a side file, because run-info.yaml is replaced at every write and a lock on it would guard an
         # inode that is gone.
         path = self.layout.run_info(task_id)
         if not path.parent.is_dir():
-            raise unknown_task(task_id)
+            raise unknown_task(self.layout, task_id)
         with durable.lock(_lock_of(path), seconds=self.lock_seconds, purpose="update"):
-            before = read(path, task_id)
+            before = read(self.layout, task_id)
             after = change(before)
             if after is before:
                 return before
@@ -92,9 +93,10 @@ def encode(run: Run) -> bytes:
     return data
 
 
-def read(path: Path, task_id: TaskId) -> Run:
+def read(layout: Layout, task_id: TaskId) -> Run:
+    path = layout.run_info(task_id)
     try:
-        run = from_tree(_tree(path, task_id))
+        run = from_tree(_tree(layout, path, task_id))
     except BadField as bad:
         raise _bad(path, task_id, str(bad)) from bad
     if run.task_id != task_id:
@@ -102,11 +104,11 @@ def read(path: Path, task_id: TaskId) -> Run:
     return run
 
 
-def _tree(path: Path, task_id: TaskId) -> Any:
+def _tree(layout: Layout, path: Path, task_id: TaskId) -> Any:
     try:
         return strictyaml.read(durable.read_regular(path, MAX_BYTES), limit=MAX_BYTES)
     except (FileNotFoundError, NotADirectoryError) as missing:
-        raise unknown_task(task_id) from missing
+        raise unknown_task(layout, task_id) from missing
     except strictyaml.BadYaml as bad:
         raise _bad(path, task_id, f"line {bad.line}, column {bad.column}: {bad.reason}") from bad
     except (OSError, TooLarge, UnsafePath) as unreadable:
@@ -121,7 +123,3 @@ def _bad(path: Path, task_id: TaskId, reason: str) -> BadRecord:
         path=str(path),
         reason=reason,
     )
-
-
-def unknown_task(task_id: str) -> NotFound:
-    return NotFound(f"there is no task {task_id}", hint="conductor-git status --all", task_id=task_id)

@@ -10,6 +10,7 @@ from conductor_git.actor import Actor
 from conductor_git.names import TaskId
 from conductor_git.project import Project
 from conductor_git.run import TRANSITIONS, Event, Run, advance
+from conductor_git.runner.setup import end_setup
 from conductor_git.runner.stop import end_attempt
 from conductor_git.transition import move, require_generation
 from conductor_git.workflow.family.own import require_own
@@ -34,7 +35,7 @@ def _end(project: Project, task_id: TaskId, event: Event, by: Actor, at: datetim
     if by.worker != task_id:
         end_attempt(project, task_id, at=at)
     with journal.operation(project.layout, task_id, str(event)):
-        return move(
+        ended = move(
             project,
             task_id,
             event,
@@ -44,3 +45,5 @@ def _end(project: Project, task_id: TaskId, event: Event, by: Actor, at: datetim
             generation=by.generation_for(task_id),
             also=lambda now: replace(now, reason=why),
         )
+    end_setup(project, ended)
+    return ended

@@ -17,14 +17,17 @@ from typing import Final
 from conductor_git import configguard, durable, integration, process
 from conductor_git.config.model import Config
 from conductor_git.errors import ConductorError
+from conductor_git.gitcmd import Git
 from conductor_git.ground.files import files_of
 from conductor_git.history import branches
 from conductor_git.integration import shared_config
 from conductor_git.names import TaskId
 from conductor_git.pool import fill
-from conductor_git.pool.entry import State, entries, is_in_use
+from conductor_git.pool.entry import Entry, State, entries, is_in_use
 from conductor_git.project import Project, project_at
+from conductor_git.run import utcnow
 from conductor_git.runner.environment import supervisor_environment
+from conductor_git.salvage.keep import salvage
 from conductor_git.settings import project_config
 from conductor_git.workflow.spawning.ahead import prepare
 from conductor_git.workflow.spawning.order import worktree_path
@@ -57,11 +60,11 @@ def begin_as_configured(project: Project) -> None:
             begin(project, project_config(project).pool.size)
 
 
-def put_by(project: Project, path: Path, git_dir: Path) -> bool:
+def put_by(project: Project, path: Path, git_dir: Path, look: Callable[[], None]) -> bool:
     """Put the worktree of a landed task by for its build caches; False where it has to be removed the ordinary way.
 
     That is where no caches are wanted or enough lie there, and where it cannot be moved. Everything in it that is to be
-    kept has been.
+    kept has been; `look` raises where something came since.
     """
     if not is_in_use(project.layout):
         return False
@@ -71,7 +74,7 @@ def put_by(project: Project, path: Path, git_dir: Path) -> bool:
         return False
     if not config.pool.keep_ignored or len(entries(project.layout, State.USED)) >= config.pool.size:
         return False
-    return fill.retire(project.layout, path, git_dir, _place(project, config))
+    return fill.retire(project.layout, path, git_dir, _place(project, config), look)
 
 
 def _place(project: Project, config: Config) -> Callable[[str], Path]:
@@ -94,17 +97,24 @@ def refill(project: Project) -> bool:
 
 
 def _fill(project: Project, config: Config) -> None:
-    wanted = wanted_pool(project, config)
-    if wanted is None:
-        fill.empty(project.layout)
-        return
     entries = shared_config(project.git)
     configguard.require_agreed(project.layout, entries)
     looking = configguard.filtering(integration.opened(project.layout, project.git, entries), project.layout)
-    fill.fill(project.git, looking, project.layout, wanted)
+    keep = partial(_keep, project, looking)
+    wanted = wanted_pool(project, config, keep)
+    if wanted is None:
+        fill.empty(project.layout, keep)
+    else:
+        fill.fill(project.git, looking, project.layout, wanted)
 
 
-def wanted_pool(project: Project, config: Config) -> fill.Wanted | None:
+def _keep(project: Project, looking: Git, entry: Entry) -> None:
+    """Salvage what somebody wrote into a worktree of the pool, under the name of the entry."""
+    path, why = Path(entry.path), "it was written into a worktree of the pool"
+    salvage(looking, project.git, project.layout, TaskId(entry.name), path, at=utcnow(), why=why, home=entry.commit)
+
+
+def wanted_pool(project: Project, config: Config, keep: fill.Keep) -> fill.Wanted | None:
     """What the pool is to hold; None where there is to be none, or no branch that tells from where."""
     known = branches(project.git)
     commit = known.tips.get(config.target or known.current or "")
@@ -117,6 +127,7 @@ def wanted_pool(project: Project, config: Config) -> fill.Wanted | None:
         files=require_possible(project, files_of(config), commit),
         place=_place(project, config),
         prepare=partial(prepare, project, config),
+        keep=keep,
         include=include if include.is_file() else None,
     )
 

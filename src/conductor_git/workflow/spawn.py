@@ -25,7 +25,7 @@ from conductor_git.history import tip_of
 from conductor_git.identity import place
 from conductor_git.include import Included
 from conductor_git.integration import shared_config
-from conductor_git.pool.entry import Entry
+from conductor_git.pool.entry import Entry, is_in_use
 from conductor_git.pool.take import take
 from conductor_git.project import Project
 from conductor_git.run import Event, Run, State, Step
@@ -33,7 +33,6 @@ from conductor_git.runner.launch import launch
 from conductor_git.runner.setup import DEAF, Listener, set_up
 from conductor_git.transition import begin, message_of
 from conductor_git.undo_spawn import remove_half_made
-from conductor_git.workflow import refill
 from conductor_git.workflow.agent_hooks import install as agent_hooks
 from conductor_git.workflow.family.bounds import room
 from conductor_git.workflow.reviewing.reviewer import refuse_own
@@ -71,11 +70,18 @@ def spawn(
     }
     starts = start_agent and wanted.has_agent
     run, came = _made(project, wanted, facts, by, at, starts=starts)
-    refill.begin(project, wanted.pool)
+    _refill(project, wanted.pool)
     listener.included(came)
     if wanted.ground.setup and waits:
         run = set_up(project, run, listener=listener)
     return launch(project, run) if starts else run
+
+
+def _refill(project: Project, size: int) -> None:
+    if size or is_in_use(project.layout):
+        from conductor_git.workflow import refill  # nothing that a spawn without a pool waits for
+
+        refill.begin(project, size)
 
 
 def _made(

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from conductor_git.bus.base import Report
 from conductor_git.bus.findings import Findings
+from conductor_git.bus.segments.archived import open_closed
 from conductor_git.bus.segments.ending import Ending
-from conductor_git.bus.segments.listing import files, open_segment, unreadable
+from conductor_git.bus.segments.listing import Segment, files, unreadable
 from conductor_git.bus.segments.scan import Place, windows
 from conductor_git.frames.decoder import Damage
 from conductor_git.message import Message
@@ -26,16 +27,16 @@ def _checked(bus: Path, halted: str | None) -> Report:
     findings, torn = Findings(), None
     with files(bus) as known:
         for segment in known.closed:
-            _check_closed(segment.path, findings)
+            _check_closed(segment, findings)
         if known.current is not None:
             torn = _check_file(known.current, bus, findings)
         segments = len(known.closed) + (known.current is not None)
     return findings.report(segments=segments, torn=torn, halted=halted)
 
 
-def _check_closed(path: Path, findings: Findings) -> None:
+def _check_closed(segment: Segment, findings: Findings) -> None:
     """Nobody writes to a closed segment any more: an incomplete message at its end is damage."""
-    fd = open_segment(path)
+    path, fd = segment.path, open_closed(segment)
     if fd is None:
         findings.damage(path, Damage(0, 0, "a segment that went away while it was read"))
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -36,17 +36,18 @@ def segment_path(bus: Path, first_id: str) -> Path:
 
 def closed_segments(bus: Path) -> list[Segment]:
     """The closed segments of the bus, oldest first; none where its directory is not there yet."""
-    start, end = f"{bus.stem}.", bus.suffix
+    return segments_in(bus.parent, bus)
+
+
+def segments_in(folder: Path, bus: Path, packed: str = "") -> list[Segment]:
+    """The segments of the bus whose names, without `packed` at their end, are in `folder`, oldest first."""
+    start, end = f"{bus.stem}.", f"{bus.suffix}{packed}"
     try:
-        names = os.listdir(bus.parent)
+        names = [name for name in os.listdir(folder) if name.endswith(end)]
     except FileNotFoundError:
         return []
     ids = sorted(name[len(start) : len(name) - len(end)] for name in names if name.startswith(start + "MSG-"))
     return [Segment(segment_path(bus, id_), id_) for id_ in ids if id_time(id_) is not None]
-
-
-def bytes_of(segments: Iterable[Segment]) -> int:
-    return sum(segment.path.stat().st_size for segment in segments)
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from conductor_git.bus.segments.listing import bytes_of, closed_segments, inode_at, inode_of, open_segment, unreadable
+from conductor_git.bus.segments.archived import bytes_of_all
+from conductor_git.bus.segments.listing import closed_segments, inode_at, inode_of, open_segment, unreadable
 from conductor_git.bus.segments.scan import Place, frame_start, messages
 from conductor_git.frames.decoder import WINDOW, decode
 from conductor_git.message import Message, selector
@@ -52,7 +53,7 @@ def _newest_first(bus: Path) -> Iterator[tuple[int, Callable[[], int]]]:
     if fd is not None:
         try:
             inode = inode_of(fd)
-            yield fd, lambda: bytes_of(closed_segments(bus))
+            yield fd, lambda: bytes_of_all(bus)
         finally:
             os.close(fd)
     closed = closed_segments(bus)
@@ -62,7 +63,7 @@ def _newest_first(bus: Path) -> Iterator[tuple[int, Callable[[], int]]]:
         fd = open_segment(closed[number].path)
         if fd is not None:
             try:
-                yield fd, lambda number=number: bytes_of(closed[:number])  # type: ignore[misc]
+                yield fd, lambda number=number: bytes_of_all(bus, closed[number])  # type: ignore[misc]
             finally:
                 os.close(fd)
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from conductor_git.bus.segments.archived import bytes_of_all, open_closed, with_archived
+from conductor_git.bus.segments.end import end
 from conductor_git.bus.segments.listing import (
     Files,
     Segment,
-    bytes_of,
     closed_segments,
     files,
     inode_at,
@@ -21,9 +22,9 @@ from conductor_git.bus.segments.listing import (
     unreadable,
 )
 from conductor_git.bus.segments.locate import Found, anywhere, in_order, near_end
-from conductor_git.bus.segments.scan import Place, next_place, windows
+from conductor_git.bus.segments.scan import Place, first_id, next_place, windows
 from conductor_git.errors import BusDamaged, UnknownCursor
-from conductor_git.message import Message, id_key
+from conductor_git.message import Message, id_key, id_time
 
 _REMEMBERED: Final = 256
 
@@ -110,8 +111,8 @@ class Walk:
             return True
         if inode_at(self._name) == inode_of(self._fd):
             return False
-        with files(self._bus) as known:
-            mine = self._index(known.closed)
+        with files(self._bus) as listed:
+            known, mine = self._among(listed)
             if mine is None or (mine + 1 == len(known.closed) and known.current is None):
                 return False
             self._enter(known, mine + 1)
@@ -125,7 +126,7 @@ class Walk:
         if is_current and self._just_before(self.place) == self._passed:
             return False
         with files(self._bus) as known:
-            if known.current is None or (not is_current and self._index(known.closed) is not None):
+            if known.current is None or (not is_current and self._among(known)[1] is not None):
                 return False
             self._enter(known, len(known.closed))
         return True
@@ -133,9 +134,8 @@ class Walk:
     def before(self) -> int:
         """The bytes of the bus in older files than this."""
         if self._before is None:
-            closed = closed_segments(self._bus)
-            mine = self._index(closed)
-            self._before = bytes_of(closed[:mine])
+            mine = self._segment or self._renamed(closed_segments(self._bus))
+            self._before = bytes_of_all(self._bus, mine)
         return self._before
 
     def _search(self, known: Files, msg_id: str) -> Found:
@@ -147,8 +147,19 @@ class Walk:
             self._enter(known, number)
             if self._fd is not None and (found := anywhere(self._fd, msg_id, self.before)) is not None:
                 return found
+        if (found := self._search_archive(known, msg_id)) is not None:
+            return found
         hint = "conductor-git bus read --tail 10"
         raise UnknownCursor(f"{self._bus} has no message {msg_id!r}", hint=hint, cursor=msg_id)
+
+    def _search_archive(self, known: Files, msg_id: str) -> Found | None:
+        """The message in the one segment of the archive that it lies in if ids rise."""
+        known = known._replace(closed=with_archived(self._bus, known.closed))
+        number = sum(id_key(segment.first_id) <= id_key(msg_id) for segment in known.closed) - 1
+        if number < 0 or id_time(msg_id) is None or known.closed[number].path.exists():
+            return None
+        self._enter(known, number)
+        return None if self._fd is None else in_order(self._fd, os.fstat(self._fd).st_size, msg_id)
 
     def _likely(self, known: Files, msg_id: str) -> list[int]:
         """Where the message is if ids rise: the last segment that begins at or before it, or the file after all."""
@@ -165,7 +176,7 @@ class Walk:
         self._following = known.closed[:number:-1]
 
     def _open(self, segment: Segment) -> None:
-        fd = open_segment(segment.path)
+        fd = open_closed(segment)
         if fd is None:
             raise BusDamaged(
                 f"{segment.path} went away while it was read", hint="conductor-git bus verify", path=str(segment.path)
@@ -178,13 +189,27 @@ class Walk:
         self._fd, self._segment, self._before, self._passed, self.place = fd, segment, None, b"", Place()
         self._ahead = []
 
-    def _index(self, closed: list[Segment]) -> int | None:
-        """The number of this file among the closed ones; None where it is not one of them."""
-        if self._segment is not None:
-            return next((number for number, segment in enumerate(closed) if segment == self._segment), None)
+    def _among(self, known: Files) -> tuple[Files, int | None]:
+        """The number of this file among the closed ones, and those; None where it is none of them.
+
+        Those of the archive are with them where this file went there while it was read.
+        """
+        mine = self._segment or self._renamed(known.closed)
+        if mine is None or mine not in known.closed:
+            known = known._replace(closed=with_archived(self._bus, known.closed))
+            mine = mine or self._named(known.closed)
+        return known, known.closed.index(mine) if mine in known.closed else None
+
+    def _renamed(self, closed: list[Segment]) -> Segment | None:
+        """The closed segment that this file, written to when it was opened, has become."""
         mine = inode_of(self._fd)
-        newest_first = reversed(list(enumerate(closed)))
-        return next((number for number, segment in newest_first if inode_at(segment.path) == mine), None)
+        return next((segment for segment in reversed(closed) if inode_at(segment.path) == mine), None)
+
+    def _named(self, closed: list[Segment]) -> Segment | None:
+        """The same by the messages that name a segment, which also tell where its inode went with the file."""
+        assert self._fd is not None
+        ids = {first_id(self._fd), end(self._fd, os.fstat(self._fd).st_size).last_id} if closed else set[str]()
+        return next((one for one in closed if one.first_id in ids and not one.path.exists()), None)
 
     def _take_ahead(self) -> list[Message]:
         self._remember(self.place)

@@ -39,6 +39,8 @@ CODES: Final[Mapping[str, Code]] = {
     "RECORD_CONTRADICTS": Code("the task stands in a state that it never came to", is_mendable=True),
     "RECORD_BEHIND": Code("the task stands where it stood before, and steps would be taken again", is_mendable=True),
     "STATE_UNTOLD": Code("whoever follows the bus does not learn where the task stands", is_mendable=True),
+    "REVIEW_UNREADABLE": Code("the task can be neither reviewed nor landed", is_mendable=True),
+    "APPROVAL_MISSING": Code("it counts as approved, and every landing refuses it", is_mendable=True),
     # branches and worktrees
     "BRANCH_GONE": Code("the commits of the task are held by a log only, which git forgets", is_mendable=True),
     "TARGET_GONE": Code("the task cannot land"),
@@ -54,6 +56,8 @@ CODES: Final[Mapping[str, Code]] = {
     # processes and locks
     "AGENT_GONE": Code("nobody works on the task, and it looks as if somebody did", is_mendable=True),
     "PROCESS_LEFT": Code("it goes on writing, and holds ports and memory", is_mendable=True),
+    "LEASE_LEFT": Code("others cannot have its ports, and its files take space", is_mendable=True),
+    "POOL_LEFT": Code("space; the next refill clears it away", is_mendable=True),
     "LOCK_HELD": Code("other commands wait for it", is_note=True),
     "GIT_LOCK_LEFT": Code("git refuses to change what the lock guards"),
     # settings

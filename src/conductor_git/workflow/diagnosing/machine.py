@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from shlex import quote
 from typing import Final
@@ -23,7 +23,8 @@ _NETWORK: Final = frozenset(
 def _find(ground: Ground) -> Iterator[Finding]:
     yield from _git()
     state = ground.layout.state_dir
-    yield from _file_system(state if state.is_dir() else ground.layout.common_dir)
+    place = state if state.is_dir() else ground.layout.common_dir
+    yield from of_kind(place, file_system(place))
     yield from _writable(ground)
     yield from _space(ground)
 
@@ -35,8 +36,7 @@ def _git() -> Iterator[Finding]:
         yield Finding("GIT_TOO_OLD", "git", old.message, "git --version")
 
 
-def _file_system(place: Path) -> Iterator[Finding]:
-    kind = file_system(place)
+def of_kind(place: Path, kind: str) -> Iterator[Finding]:
     if kind in _NETWORK:
         said = f"{place} is on a network file system ({kind}): for workers on several machines use team mode"
         yield Finding("NETWORK_FILE_SYSTEM", str(place), said, f"df -T {quote(str(place))}")
@@ -64,27 +64,38 @@ def _writable(ground: Ground) -> Iterator[Finding]:
     state = ground.layout.state_dir
     if not state.is_dir():
         return
-    probe = ground.layout.locks / "doctor-probe"
     try:
-        with durable.lock(probe, seconds=5, purpose="doctor"):
-            if not durable.is_locked(probe):
-                said = f"a lock in {ground.layout.locks} keeps nobody out: flock does not work on this file system"
-                yield Finding("NO_FLOCK", str(ground.layout.locks), said, f"df -T {quote(str(state))}")
+        yield from flock(ground.layout.locks, durable.is_locked)
     except (ConductorError, OSError) as refused:
         words = refused.message if isinstance(refused, ConductorError) else str(refused)
         yield Finding("READ_ONLY", str(state), f"nothing can be written: {words}", f"ls -ld {quote(str(state))}")
 
 
+def flock(locks: Path, is_locked: Callable[[Path], bool]) -> Iterator[Finding]:
+    """Whether a lock that is held keeps others out, as `is_locked` sees it."""
+    probe = locks / "doctor-probe"
+    with durable.lock(probe, seconds=5, purpose="doctor"):
+        if not is_locked(probe):
+            said = f"a lock in {locks} keeps nobody out: flock does not work on this file system"
+            yield Finding("NO_FLOCK", str(locks), said, f"df -T {quote(str(locks))}")
+
+
 def _space(ground: Ground) -> Iterator[Finding]:
+    places = (ground.layout.common_dir, *(Path(run.worktree).parent for run in ground.live))
+    yield from space(places, lambda place: shutil.disk_usage(place).free)
+
+
+def space(places: Iterable[Path], free: Callable[[Path], int]) -> Iterator[Finding]:
+    """One finding for each file system of `places` that has too little left."""
     seen: set[int] = set()
-    for place in (ground.layout.common_dir, *(Path(run.worktree).parent for run in ground.live)):
+    for place in places:
         if not place.is_dir() or place.stat().st_dev in seen:
             continue
         seen.add(place.stat().st_dev)
-        free = shutil.disk_usage(place).free
-        if free < _LOW_BYTES:
-            said = f"{place} has {free // (1024 * 1024)} MiB left"
-            yield Finding("LOW_SPACE", str(place), said, "conductor-git gc --dry-run")
+        left = free(place)
+        if left < _LOW_BYTES:
+            said = f"the file system of {place} has {left // (1024 * 1024)} MiB left"
+            yield Finding("LOW_SPACE", str(place), said, "conductor-git gc")
 
 
 MACHINE = Family(_find, {})

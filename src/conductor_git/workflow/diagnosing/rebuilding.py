@@ -13,17 +13,21 @@ from conductor_git import durable, strictyaml
 from conductor_git.context import WorkerContext
 from conductor_git.errors import ConductorError
 from conductor_git.layout import Layout
+from conductor_git.message import Message
 from conductor_git.names import TaskId
 from conductor_git.project import Project
 from conductor_git.record import BadField, format_time, from_tree, to_tree
 from conductor_git.run import Event, Run, State, Step
+from conductor_git.settings import project_config
 from conductor_git.store.files import MAX_BYTES
 from conductor_git.workflow.diagnosing.registry import entries
-from conductor_git.workflow.diagnosing.steps import brought_to
+from conductor_git.workflow.diagnosing.steps import brought_to, steps_told
 
 _LINE: Final = re.compile(rb"[a-z_]+: [^\s].*")
 _LISTS: Final = ("command", "needs", "fallbacks", "history", "attempts")
 _PARTS: Final = ("supervision", "landing", "undo", "join")
+_CAREFUL: Final = 2
+"""How many approvals a task needs where nothing can be read that says it."""
 
 
 def contexts(layout: Layout) -> dict[TaskId, tuple[WorkerContext, Path]]:
@@ -33,13 +37,16 @@ def contexts(layout: Layout) -> dict[TaskId, tuple[WorkerContext, Path]]:
 
 
 def legible(path: Path) -> dict[str, str]:
-    """The single values among the lines of a damaged record; the first of each key, as the file has them at the top."""
+    """The single values among the lines of a damaged record; the first of each key, as the file has them at the top.
+
+    Whole lines only: of `reviews_required: 12` a cut may have left `reviews_required: 1`.
+    """
     try:
         data = durable.read_regular(path, 4 * MAX_BYTES)
     except (OSError, ConductorError):
         return {}
     found: dict[str, str] = {}
-    for line in data.split(b"\n"):
+    for line in data.split(b"\n")[:-1]:
         if _LINE.fullmatch(line):
             with suppress(strictyaml.BadYaml):
                 tree = strictyaml.read(line + b"\n")
@@ -54,16 +61,20 @@ def rebuilt(
     task_id: TaskId,
     lines: Mapping[str, str],
     known: tuple[WorkerContext, Path] | None,
-    steps: Sequence[Step],
+    told: Sequence[Message],
 ) -> Run | None:
     """The record that `task_id` should have; None where too little is left of it.
 
     What neither the bus nor the context says is as the damaged record's lines say, or as if it had never been given:
-    the attempts, and how a landing went.
+    the attempts, and how a landing went. It never needs fewer approvals than any of them says.
     """
-    said = {key: value for key, value in lines.items() if key not in (*_LISTS, *_PARTS)}
+    said: dict[str, Any] = {key: value for key, value in lines.items() if key not in (*_LISTS, *_PARTS)}
     said |= {} if known is None else _from_context(*known)
+    steps = steps_told(told)
     first = steps[0] if steps else None
+    ordered = told[0].meta if first is not None else {}
+    said["reviews_required"] = str(_reviews(project, lines.get("reviews_required", ""), ordered.get("reviews", "")))
+    said["needs"] = ordered.get("needs", "").split()
     if first is not None:
         said["created_at"] = said.get("created_at") or format_time(first.at)
         said["base_commit"] = said.get("base_commit") or str(first.commit or "")
@@ -72,6 +83,20 @@ def rebuilt(
         return None
     spawned = Step(1, Event.SPAWN, State.ASSIGNED, run.created_at, "doctor", run.base_commit)
     return brought_to(run, steps or (spawned,))
+
+
+def _reviews(project: Project, *said: str) -> int:
+    """As the record's line and its first message say; else as many as a spawn would ask for now.
+
+    Where the config cannot be read either: as many as any other task needs, and no fewer than two.
+    """
+    found = [int(one) for one in said if one.isdecimal() and one.isascii() and int(one) > 0]
+    if found:
+        return max(found)
+    try:
+        return project_config(project).reviews_required
+    except ConductorError:
+        return max([_CAREFUL, *(run.reviews_required for run in project.runs.scan() if isinstance(run, Run))])
 
 
 def _from_context(context: WorkerContext, worktree: Path) -> dict[str, str]:
@@ -86,11 +111,10 @@ def _from_context(context: WorkerContext, worktree: Path) -> dict[str, str]:
     return said | ({"review_of": context.review_of} if context.review_of else {})
 
 
-def _parsed(project: Project, task_id: TaskId, said: Mapping[str, str]) -> Run | None:
+def _parsed(project: Project, task_id: TaskId, said: Mapping[str, Any]) -> Run | None:
     tree: dict[str, Any] = {
         "version": "1",
         "revision": "1",
-        "reviews_required": "1",
         "title": task_id,
         **said,
         "project_id": project.project_id,

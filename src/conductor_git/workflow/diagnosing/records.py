@@ -101,7 +101,7 @@ def _folders(layout: Layout) -> Iterator[TaskId]:
 def _again(project: Project, task_id: TaskId, ground: Ground | None = None) -> Run | None:
     told = steps_of(project, task_id) if ground is None else (ground.told or {}).get(task_id, ())
     known = contexts(project.layout).get(task_id)
-    return rebuilt(project, task_id, legible(project.layout.run_info(task_id)), known, steps_told(told))
+    return rebuilt(project, task_id, legible(project.layout.run_info(task_id)), known, told)
 
 
 def _rebuild(project: Project, finding: Finding, at: datetime) -> str:  # noqa: ARG001 - as every mender
@@ -158,9 +158,10 @@ def _is_untold(ground: Ground, run: Run) -> bool:
     """Looked at again with nobody at work on the task: the message comes after the record, under the same lock."""
     if durable.is_locked(ground.layout.task_lock(run.task_id)):
         return False
-    if run.state.is_final and any(ground.layout.archived_bus.glob("*")):
-        return False  # what told of it may have been put into the archive
-    return _last(tuple(ground.project.bus.tail(1, types=("STATE",), task_id=run.task_id))) < len(run.history)
+    said = tuple(ground.project.bus.tail(1, types=("STATE",), task_id=run.task_id))
+    if not said and any(ground.layout.archived_bus.glob("*")):
+        return False  # what told of it has been put into the archive
+    return _last(said) < len(run.history)
 
 
 def _replay(project: Project, finding: Finding, at: datetime) -> str:

@@ -117,5 +117,5 @@ def _entry_for(project: Project, path: Path) -> Path:
 
 
 def _is_of(entry: Entry, path: Path) -> bool:
-    """It does not say of which worktree it is, and its context says this one."""
-    return entry.path in (None, path) and entry.context is not None and entry.context.worktree == path
+    """It says that it is of this worktree; or nothing, and its context says so."""
+    return entry.path == path or (entry.path is None and entry.context is not None and entry.context.worktree == path)

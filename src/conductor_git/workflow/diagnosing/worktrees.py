@@ -10,8 +10,9 @@ from shlex import quote
 
 from conductor_git import durable, journal, worktree
 from conductor_git.errors import ConductorError, WorktreeBusy
-from conductor_git.layout import CANONICAL_CONTEXT_NAME, CONTEXT_NAME
+from conductor_git.layout import CANONICAL_CONTEXT_NAME, CONTEXT_NAME, Layout
 from conductor_git.names import TaskId
+from conductor_git.pool import entry as pool
 from conductor_git.project import Project
 from conductor_git.run import Run
 from conductor_git.salvage.keep import keep_head_of_gone
@@ -105,16 +106,17 @@ def _left(ground: Ground, known: tuple[Entry, ...]) -> Iterator[Finding]:
 
 
 def _folders(ground: Ground) -> Iterator[Finding]:
-    """Folders in the place for worktrees that are nobody's; names with a dot before them are ours or a tool's."""
+    """Folders in the place for worktrees that are nobody's; names with a dot before them are the pool's or a tool's."""
     try:
         root = worktree_path(ground.project, project_config(ground.project), TaskId("x")).parent
     except ConductorError:
         return
     if ground.project.repository.is_relative_to(root) or not root.is_dir():
         return  # other things lie there too
-    known = {run.worktree for run in ground.live} | set(map(str, ground.registered))
+    known = {run.worktree for run in ground.live} | set(map(str, ground.registered)) | _pooled(ground.layout)
     for path in sorted(root.iterdir()):
-        if path.name.startswith(".") or str(path) in known or not path.is_dir():
+        is_a_tools = path.name.startswith(".") and not path.name.startswith(".pool-")
+        if is_a_tools or str(path) in known or not path.is_dir():
             continue
         named = pointed_to(path)
         if named is not None and (ground.layout.common_dir / "worktrees" / named.name).is_dir():
@@ -122,6 +124,14 @@ def _folders(ground: Ground) -> Iterator[Finding]:
         if not durable.is_locked(ground.layout.task_lock(TaskId(path.name))):
             said = f"{path} is no worktree of git's and of no live task"
             yield Finding("ORPHAN_FOLDER", str(path), said, f"ls -la {quote(str(path))}")
+
+
+def _pooled(layout: Layout) -> set[str]:
+    if not pool.is_in_use(layout):
+        return set()
+    found = [Path(entry.path) for state in pool.State for entry in pool.entries(layout, state)]
+    # Where the template gives each worktree a folder of its own, that is the pool's too.
+    return {str(path) for path in (*found, *(path.parent for path in found))}
 
 
 # --- menders

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -119,7 +120,8 @@ def remove_worktree(project: Project, run: Run, *, at: datetime) -> Salvage | No
     # Forced only when the salvage holds what git would refuse to drop; git itself looks for that, with `git status`.
     quiet = configguard.quieted(project.git, project.layout, integration.shared_config(project.git))
     keep_going = half or has_modules or run.state is not State.COMPLETED
-    if keep_going or not refill.put_by(project, path, git_dir):
+    unless_new = partial(_require_nothing_new, project, path, looking, git_dir) if kept is None else lambda: None
+    if keep_going or not refill.put_by(project, path, git_dir, unless_new):
         if kept is None and (has_modules or not _is_removed_by_git(quiet, path, git_dir)):
             _require_nothing_new(project, path, looking, git_dir)
             worktree.remove(quiet, path, git_dir, force=True)

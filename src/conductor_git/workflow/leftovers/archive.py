@@ -7,6 +7,7 @@ import os
 import tarfile
 import zlib
 from collections.abc import Sequence
+from io import BufferedIOBase
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,9 @@ from conductor_git import durable
 from conductor_git.errors import StateUnwritable
 
 _WINDOW: Final = 1 << 20
+_PARTS: Final = ".*.part"
+GONE: Final = "gone-"
+"""What a folder is called that is in the archive already, for as long as its removal takes."""
 
 
 def pack_file(path: Path, archived: Path) -> None:
@@ -41,9 +45,8 @@ def pack_folders(top: Path, names: Sequence[str], archived: Path) -> None:
                 packed.add(top / name, arcname=name)
         file.flush()
         durable.flush(file.fileno())
-    with tarfile.open(part, mode="r:gz") as packed:
-        if _listed(packed) != _there(top, names):
-            raise _differs(archived)
+    if not holds(part, _there(top, names)):
+        raise _differs(archived)
     durable.rename(part, archived)
 
 
@@ -53,21 +56,38 @@ def _part(archived: Path) -> Path:
 
 def drop_parts(folder: Path) -> None:
     """Remove what killed packers left; call it with the lock of the archive held."""
-    for part in folder.glob(".*.part"):
+    for part in folder.glob(_PARTS):
         part.unlink(missing_ok=True)
 
 
-def _copied(source: object, sink: object) -> tuple[int, int]:
+def left_behind(archive: Path) -> list[Path]:
+    """What killed packers left anywhere in the archive; those of one that is at work are among them."""
+    return sorted([*archive.glob(f"*/{_PARTS}"), *archive.glob(f"{GONE}*")])
+
+
+def _copied(source: BufferedIOBase, sink: BufferedIOBase | None) -> tuple[int, int]:
     checksum = size = 0
-    while data := source.read(_WINDOW):  # type: ignore[attr-defined]
+    while data := source.read(_WINDOW):
         checksum, size = zlib.crc32(data, checksum), size + len(data)
         if sink is not None:
-            sink.write(data)  # type: ignore[attr-defined]
+            sink.write(data)
     return checksum, size
 
 
+def holds(part: Path, wanted: dict[str, int]) -> bool:
+    """Whether it can be unpacked to its last byte, where the sum of all stands, and has these files."""
+    try:
+        with gzip.open(part, "rb") as plain:
+            with tarfile.open(fileobj=plain, mode="r:") as packed:
+                found = _listed(packed)
+            _copied(plain, None)  # a tar ends before its file does
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error):
+        return False
+    return found == wanted
+
+
 def _listed(packed: tarfile.TarFile) -> dict[str, int]:
-    """Name → size of the regular files; reading to the end checks the sum of all bytes."""
+    """Name → size of the regular files."""
     found: dict[str, int] = {}
     for member in packed:
         if member.isreg() or member.islnk():

@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from conductor_git import integration, journal
+from conductor_git import durable, integration, journal
 from conductor_git.errors import BadRecord
+from conductor_git.layout import Layout
 from conductor_git.project import Project
 from conductor_git.run import Landing, Run
+from conductor_git.workflow.leftovers.archive import left_behind
 from conductor_git.workflow.leftovers.kind import IN_USE, Found, Held, Kind, Leftover, Since, size_of
 
 _LOGS: Final = "logs"
@@ -77,8 +79,12 @@ def _find_quarantine(project: Project, since: Since) -> Found:
 
 def _find_scratch(project: Project, since: Since) -> Found:  # noqa: ARG001 - its lock tells, and not its age
     why = "the command that used it was killed: its lock is free"
-    places = integration.stale_scratch(project.layout)
+    places = (*integration.stale_scratch(project.layout), *_left_in_archive(project.layout))
     return Found(tuple(_leftover(_SCRATCH, place, why, _changed(place)) for place in places))
+
+
+def _left_in_archive(layout: Layout) -> list[Path]:
+    return [] if durable.is_locked(layout.locks / "archive") else left_behind(layout.archive)
 
 
 def _remove(project: Project, leftover: Leftover, at: datetime) -> str:  # noqa: ARG001 - as every kind
@@ -90,8 +96,11 @@ def _remove(project: Project, leftover: Leftover, at: datetime) -> str:  # noqa:
     return "it could not be removed" if leftover.path.exists() else ""
 
 
-def _remove_scratch(project: Project, leftover: Leftover, at: datetime) -> str:  # noqa: ARG001 - the same
+def _remove_scratch(project: Project, leftover: Leftover, at: datetime) -> str:
     assert leftover.path is not None
+    if leftover.path.is_relative_to(project.layout.archive):
+        with durable.try_lock(project.layout.locks / "archive") as held:
+            return IN_USE if held is None else _remove(project, leftover, at)
     integration.drop_scratch(project.layout)
     return IN_USE if leftover.path.exists() else ""
 

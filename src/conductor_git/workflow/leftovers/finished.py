@@ -190,6 +190,10 @@ def _delete_branch(project: Project, leftover: Leftover, at: datetime) -> str:
             return stays
     except LockTimeout:
         return IN_USE
+    except GitKilled:
+        raise
+    except ConductorError as refused:
+        return refused.message
 
 
 def _drop(project: Project, run: Run, tip: CommitId, at: datetime) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from shlex import quote
 from typing import Final
 
 from conductor_git import durable, journal
@@ -18,7 +16,8 @@ from conductor_git.names import TaskId
 from conductor_git.project import Project
 from conductor_git.run import Run
 from conductor_git.salvage.kept import TIME_FORMAT, salvaged
-from conductor_git.workflow.leftovers.archive import drop_parts, pack_folders
+from conductor_git.store.archived import unpacking
+from conductor_git.workflow.leftovers.archive import GONE, drop_parts, pack_folders
 from conductor_git.workflow.leftovers.files import named_landings
 from conductor_git.workflow.leftovers.finished import ENDED
 from conductor_git.workflow.leftovers.kind import IN_USE, Found, Held, Kind, Leftover, Since, size_of
@@ -49,29 +48,10 @@ def _landings(runs: list[Run | BadRecord], run: Run) -> list[str]:
 
 def _leftover(project: Project, run: Run, landings: list[str]) -> Leftover:
     layout = project.layout
-    back = _back(layout, _archived(layout, run))
+    back = unpacking(layout, run.task_id, _archived(layout, run))
     size = sum(size_of(layout.state_dir / name) for name in _folders(layout, run, landings))
     why = f"{run.state}, and neither worktree, branch, salvage nor another task needs it: it goes to the archive"
     return Leftover(_NAME, run.task_id, why, run.updated_at, layout.task(run.task_id), None, run.task_id, size, back)
-
-
-@dataclass(frozen=True, slots=True)
-class Archived:
-    """A record in the archive, and the command that unpacks it; it overwrites nothing."""
-
-    task_id: TaskId
-    path: Path
-    back: str
-
-
-def archived(layout: Layout) -> tuple[Archived, ...]:
-    """Every record in the archive, by task and by age."""
-    found = sorted(layout.archived_tasks.glob("*.tar.gz"))
-    return tuple(Archived(TaskId(path.name.rsplit(".", 3)[0]), path, _back(layout, path)) for path in found)
-
-
-def _back(layout: Layout, archive: Path) -> str:
-    return f"tar -xzkf {quote(str(archive))} -C {quote(str(layout.state_dir))}"
 
 
 def _archived(layout: Layout, run: Run) -> Path:
@@ -125,7 +105,7 @@ def _remove(project: Project, leftover: Leftover, at: datetime) -> str:
     assert leftover.task_id is not None
     layout = project.layout
     with durable.try_lock(layout.task_lock(leftover.task_id)) as held:
-        if held is None or leftover.task_id in journal.pending(layout):
+        if held is None or journal.pending(layout):  # any command under way may be about to name it
             return IN_USE
         found = _find(project, Since(at, at))
         if leftover.task_id not in {one.task_id for one in found.leftovers}:
@@ -154,7 +134,7 @@ def _archive(layout: Layout, run: Run, landings: list[str]) -> None:
 
 
 def _take_away(layout: Layout, folder: Path) -> None:
-    gone = layout.archive / f"gone-{folder.parent.name}-{folder.name}"
+    gone = layout.archive / f"{GONE}{folder.parent.name}-{folder.name}"
     shutil.rmtree(gone, ignore_errors=True)
     durable.rename(folder, gone)
     shutil.rmtree(gone, ignore_errors=True)

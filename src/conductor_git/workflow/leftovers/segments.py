@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
-from pathlib import Path
 from shlex import quote
 from typing import Final
 
 from conductor_git import durable
 from conductor_git.bus.current import current_address
+from conductor_git.bus.segments.archived import archived_path
 from conductor_git.bus.segments.listing import Segment, closed_segments
 from conductor_git.errors import BadRecord, ConductorError
 from conductor_git.layout import Layout
@@ -37,7 +37,7 @@ def _find(project: Project, since: Since) -> Found:
         if why := _why_held(at, following, readers, oldest):
             held.append(Held(_NAME, segment.path.name, why))
             break
-        leftovers.append(_leftover(project.layout, segment, at))
+        leftovers.append(_leftover(segment, at))
     return Found(tuple(leftovers), tuple(held))
 
 
@@ -68,27 +68,23 @@ def _is_past(cursor: str, following: Segment) -> bool:
     return id_time(cursor) is not None and id_key(cursor) >= id_key(following.first_id)
 
 
-def _leftover(layout: Layout, segment: Segment, at: datetime) -> Leftover:
+def _leftover(segment: Segment, at: datetime) -> Leftover:
     path = segment.path
-    back = f"gzip -dc {quote(str(_archived(layout, path)))} >{quote(str(path))}"
+    back = f"gzip -dc {quote(str(archived_path(path)))} >{quote(str(path))}"
     return Leftover(_NAME, path.name, _WHY, at, path, size=size_of(path), back=back)
-
-
-def _archived(layout: Layout, segment: Path) -> Path:
-    return layout.archived_bus / f"{segment.name}.gz"
 
 
 def _remove(project: Project, leftover: Leftover, at: datetime) -> str:
     """Archive the segment, then remove it; a kill in between leaves both, and the next gc goes on from there."""
     assert leftover.path is not None
-    layout = project.layout
     try:
-        with durable.lock(layout.locks / "archive", purpose="gc"):
+        with durable.lock(project.layout.locks / "archive", purpose="gc"):
             oldest = _find(project, Since(at, at)).leftovers[:1]
             if leftover.path not in [one.path for one in oldest]:
                 return "an older one stays, or it is gone already"
-            drop_parts(layout.archived_bus)
-            pack_file(leftover.path, _archived(layout, leftover.path))
+            archived = archived_path(leftover.path)
+            drop_parts(archived.parent)
+            pack_file(leftover.path, archived)
             durable.remove(leftover.path)
     except (ConductorError, OSError) as trouble:
         return str(trouble)

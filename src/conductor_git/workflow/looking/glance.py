@@ -6,7 +6,6 @@ import re
 from typing import Final
 
 from conductor_git import durable
-from conductor_git.errors import NotFound
 from conductor_git.layout import Layout
 from conductor_git.names import TaskId
 
@@ -21,7 +20,9 @@ def glance(layout: Layout, task_id: TaskId, key: str) -> str:
     try:
         record = durable.read_regular(layout.run_info(task_id), _RECORD_BYTES)
     except (FileNotFoundError, NotADirectoryError):
-        raise NotFound(f"there is no task {task_id}", hint="conductor-git status --all", task_id=task_id) from None
+        from conductor_git.store.archived import unknown_task
+
+        raise unknown_task(layout, task_id) from None
     found = re.search(rb"^%b: ('?)([\w.-]+)" % key.encode(), record, re.MULTILINE)
     # A name that is the word null stands in quotes.
     return "" if found is None or found.groups() == (b"", b"null") else found[2].decode()
