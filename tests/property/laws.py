@@ -36,8 +36,8 @@ def changed_names(before: Mapping[str, object], after: Mapping[str, object]) -> 
 
 
 def bounded(before: Facts, after: Facts, task_id: str, refs: Iterable[str] = (), *, checkout: bool = True) -> None:
-    """A command on one task changes its record, the end of the bus, the named refs, its salvage, its worktree; it
-    makes no commit unreachable, and leaves a person's checkout alone."""
+    """A command on one task changes its record, the end of the bus, its ports, the named refs, its salvage, its
+    worktree; it makes no commit unreachable, and leaves a person's checkout alone."""
     bounded_all(before, after, [task_id], refs, checkout=checkout)
 
 
@@ -51,7 +51,7 @@ def bounded_all(
     assert all(ref in after.refs for ref in before.refs if ref.startswith("refs/conductor/")), "a salvage went"
     records = tuple(f"tasks/{task_id}/" for task_id in task_ids)
     elsewhere = {name for name in changed_names(before.state, after.state) if not name.startswith(records)}
-    assert elsewhere <= {"MESSAGE-BUS.md"}
+    assert elsewhere <= {"MESSAGE-BUS.md", "ports.json"}, elsewhere
     assert after.state.get("MESSAGE-BUS.md", b"").startswith(before.state.get("MESSAGE-BUS.md", b""))
     assert changed_names(before.desks, after.desks) <= set(task_ids)
     assert before.commits - after.commits == set()

@@ -10,35 +10,43 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How projects with the file `sign` are set up and tested; `ignored` is what a worker may want to have brought."""
+    """How projects with the file `sign` are set up (name and command of each step) and tested.
+
+    `gate` brings what it needs by itself: gates run in a tree of their own, where no setup has run.
+    """
 
     kind: str
     sign: str
-    setup: tuple[str, ...]
-    test: str
+    setup: tuple[tuple[str, str], ...]
+    gate: str
+
+
+_VENV: Final = ("venv", "python3 -m venv .venv")
+
+
+def _installed(what: str) -> Way:
+    """A Python project without a tool for that; `what` is what pip is to install."""
+    install = f".venv/bin/pip install -q {what} pytest"
+    sign = what.rpartition(" ")[2] if what.startswith("-r") else "pyproject.toml"
+    gate = f"{_VENV[1]} && {install} && .venv/bin/python -m pytest -q"
+    return Way("Python", sign, (_VENV, ("packages", install)), gate)
+
+
+def _node(sign: str, install: str, test: str) -> Way:
+    return Way("Node", sign, (("modules", install),), f"{install} && {test}")
 
 
 _WAYS: Final = (
-    Way("Python", "uv.lock", ("uv sync",), "uv run pytest -q"),
-    Way("Python", "poetry.lock", ("poetry install",), "poetry run pytest -q"),
-    Way(
-        "Python",
-        "pyproject.toml",
-        ("python3 -m venv .venv", ".venv/bin/pip install -e ."),
-        ".venv/bin/python -m pytest -q",
-    ),
-    Way(
-        "Python",
-        "requirements.txt",
-        ("python3 -m venv .venv", ".venv/bin/pip install -r requirements.txt"),
-        ".venv/bin/python -m pytest -q",
-    ),
-    Way("Node", "pnpm-lock.yaml", ("pnpm install --frozen-lockfile",), "pnpm test"),
-    Way("Node", "yarn.lock", ("yarn install --frozen-lockfile",), "yarn test"),
-    Way("Node", "package-lock.json", ("npm ci",), "npm test"),
-    Way("Node", "package.json", ("npm install",), "npm test"),
-    Way("Rust", "Cargo.toml", ("cargo fetch",), "cargo test"),
-    Way("Go", "go.mod", ("go mod download",), "go test ./..."),
+    Way("Python", "uv.lock", (("packages", "uv sync"),), "uv run pytest -q"),
+    Way("Python", "poetry.lock", (("packages", "poetry install"),), "poetry install -q && poetry run pytest -q"),
+    _installed("-e ."),
+    _installed("-r requirements.txt"),
+    _node("pnpm-lock.yaml", "pnpm install --frozen-lockfile", "pnpm test"),
+    _node("yarn.lock", "yarn install --frozen-lockfile", "yarn test"),
+    _node("package-lock.json", "npm ci", "npm test"),
+    _node("package.json", "npm install", "npm test"),
+    Way("Rust", "Cargo.toml", (("crates", "cargo fetch"),), "cargo test"),
+    Way("Go", "go.mod", (("modules", "go mod download"),), "go test ./..."),
 )
 """The first of a kind whose file is there counts."""
 
@@ -60,21 +68,20 @@ def ways(repository: Path) -> tuple[Way, ...]:
 
 def suggestion(found: Sequence[Way], target: str | None) -> str:
     """The text of the config; with the comment signs before its keys taken away it is one that is in force."""
-    setup = [f"{way.kind.lower()}{number}" for way in found for number, _ in enumerate(way.setup, 1)]
-    commands = [command for way in found for command in way.setup]
+    setup = [(_named(name, way, found), command) for way in found for name, command in way.setup]
     parts = [
         _HEAD,
         _part("The branch to land on; by default the one that a task is spawned from.", f"target: {target or 'main'}"),
         _steps(
-            "What must pass on the merged tree before anything lands. They run on this machine, so somebody has to\n"
-            "agree first: conductor-git config trust",
+            "What must pass on the merged tree before anything lands. Gates run in a tree of their own, so they\n"
+            "bring what they need; and on this machine, so somebody has to agree first: conductor-git config trust",
             "gates",
-            [(f"{way.kind.lower()}-tests", way.test) for way in found] or [("tests", "make test")],
+            [(_named("tests", way, found), way.gate) for way in found] or [("tests", "make test")],
         ),
         _steps(
             "What makes a new worktree ready, before its agent starts.",
             "setup",
-            list(zip(setup, commands, strict=True)) or [("deps", "make deps")],
+            setup or [("deps", "make deps")],
         ),
         _part(
             "The file that lists, as .gitignore would, which ignored files come along into a worktree (such as .env).",
@@ -83,6 +90,11 @@ def suggestion(found: Sequence[Way], target: str | None) -> str:
         _part("How many agents work at once, and for how long.", "limits: {workers: 4, attempt_time: 60m}"),
     ]
     return "\n".join(parts)
+
+
+def _named(name: str, way: Way, found: Sequence[Way]) -> str:
+    """With the kind before it where there are several."""
+    return name if len(found) == 1 else f"{way.kind.lower()}-{name}"
 
 
 def _part(why: str, *lines: str) -> str:
