@@ -93,12 +93,18 @@ def _is_held(stage: Stage, commit: str) -> bool:
     return tree in held
 
 
+def _folder(entry: Path) -> str:
+    """The directory that the registration is of, whose name it need not have: one from the pool keeps its first."""
+    said = entry / "gitdir"
+    return Path(said.read_text().strip()).parent.name if said.is_file() else entry.name
+
+
 def _registered(stage: Stage, run: Run | None) -> Iterator[str]:
     """Worktree, registration and branch are all there, or none of them is, as the record says."""
     live = run is not None and run.state is not State.COMPLETED
     common = stage.main / ".git"
     expected = [TASK] if live else []
-    folders = sorted(entry.name for entry in common.glob("worktrees/*"))
+    folders = sorted(map(_folder, common.glob("worktrees/*")))
     if folders != expected:
         yield f"registered worktrees are {folders}, not {expected}"
     places = sorted(entry.name for entry in stage.worktree.parent.glob("*"))
