@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 from collections.abc import Iterable
@@ -112,7 +113,17 @@ def drop_registration(layout: Layout, path: Path) -> None:
     with durable.lock(layout.worktree_lock, seconds=60, purpose="drop a registration"):
         for entry in registrations(layout.common_dir, path):
             if not (entry / "locked").exists():
-                shutil.rmtree(entry)
+                shutil.rmtree(_named_after(entry, path))
+
+
+def _named_after(entry: Path, path: Path) -> Path:
+    """The entry by the name of its directory, which one from the pool does not have: by that name `registrations` finds
+    what a kill leaves of it."""
+    named = entry.with_name(path.name)
+    if entry == named or os.path.lexists(named):
+        return entry
+    durable.move(entry, named)
+    return named
 
 
 def remove(git: Git, path: Path, git_dir: Path, *, force: bool) -> None:
