@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from conductor_git.bus.watching.looks import distant
+from conductor_git.server import folders
 
 if TYPE_CHECKING:
     from inotify_simple import INotify  # type: ignore[import-untyped]
@@ -41,7 +42,8 @@ class Moving:
         with self._lock:
             if not self._is_possible:
                 return True
-            if self._kernel is not None and self._top == self._identity() and not self._heard(self._kernel):
+            is_watched = self._kernel is not None and self._top == folders.identity(self._common)
+            if is_watched and not self._heard():
                 return False
             self._watch_all()
             return True
@@ -52,8 +54,9 @@ class Moving:
             self._is_possible = False
             self._forget()
 
-    def _heard(self, kernel: INotify) -> bool:
-        return any(self._concerns(event.wd, event.name) for event in kernel.read(timeout=0))
+    def _heard(self) -> bool:
+        assert self._kernel is not None
+        return any(self._concerns(event.wd, event.name) for event in self._kernel.read(timeout=0))
 
     def _concerns(self, watch: int, name: str) -> bool:
         if watch < 0:  # more happened than the kernel could keep
@@ -80,27 +83,15 @@ class Moving:
 
     def _begin(self) -> None:
         """What is watched already stays watched: to give it back would take the kernel milliseconds."""
-        from inotify_simple import INotify
-
-        top = self._identity()
+        top = folders.identity(self._common)
         if self._kernel is None or top != self._top:
             self._forget()
-            self._kernel = INotify(nonblocking=True)
+            self._kernel = folders.kernel()
         self._top = top
 
     def _watch(self, path: str, names: Collection[str] | None) -> None:
-        from inotify_simple import flags
-
-        mask = flags.CREATE | flags.DELETE | flags.MOVED_FROM | flags.MOVED_TO | flags.MODIFY | flags.ONLYDIR
         assert self._kernel is not None
-        self._names[self._kernel.add_watch(path, mask | flags.DONT_FOLLOW)] = names
-
-    def _identity(self) -> tuple[int, int] | None:
-        try:
-            status = os.lstat(self._common)
-        except OSError:
-            return None
-        return status.st_dev, status.st_ino
+        self._names[folders.watch(self._kernel, path)] = names
 
     def _forget(self) -> None:
         self._names = {}

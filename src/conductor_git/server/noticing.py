@@ -7,9 +7,10 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from conductor_git.bus.watching.looks import distant
+from conductor_git.server import folders
 
 if TYPE_CHECKING:
     from inotify_simple import INotify  # type: ignore[import-untyped]
@@ -39,7 +40,7 @@ class Noticing:
         with self._lock:
             if not self._is_possible:
                 return None
-            if self._kernel is None or self._top != self._identity():
+            if self._kernel is None or self._top != folders.identity(self._tasks):
                 self._begin()
                 return None
             return self._heard()
@@ -68,11 +69,11 @@ class Noticing:
     def _begin(self) -> None:
         """Watch everything afresh, the folder of all first, so that what comes meanwhile is told."""
         self._forget()
-        self._top = self._identity()
+        self._top = folders.identity(self._tasks)
         if self._top is None:
             return
         try:
-            self._kernel = _instance()
+            self._kernel = folders.kernel()
             self._watch(self._tasks, "")
         except (ImportError, OSError):
             self._is_possible = False
@@ -91,27 +92,11 @@ class Noticing:
             self._is_possible = False
 
     def _watch(self, path: Path, name: str) -> None:
-        from inotify_simple import flags
-
-        mask = flags.CREATE | flags.DELETE | flags.MOVED_FROM | flags.MOVED_TO | flags.MODIFY | flags.ONLYDIR
         assert self._kernel is not None
-        self._names[self._kernel.add_watch(os.fspath(path), mask | flags.DONT_FOLLOW)] = name
-
-    def _identity(self) -> tuple[int, int] | None:
-        try:
-            status = os.lstat(self._tasks)
-        except OSError:
-            return None
-        return status.st_dev, status.st_ino
+        self._names[folders.watch(self._kernel, path)] = name
 
     def _forget(self) -> None:
         self._names = {}
         if self._kernel is not None:
             self._kernel.close()
             self._kernel = None
-
-
-def _instance() -> Any:
-    from inotify_simple import INotify
-
-    return INotify(nonblocking=True)
