@@ -8,12 +8,15 @@ import socket
 from collections.abc import Callable, Iterator
 from http.client import HTTPResponse
 from pathlib import Path
+from threading import Event
 from typing import Any, Final
 
 import pytest
 
 from conductor_git.processtable import is_alive
 from conductor_git.server.access import body as bodies
+from conductor_git.server.access.role import Who
+from conductor_git.server.access.tokens import Tokens
 from conductor_git.server.api.rights import RIGHTS
 from tests import kit
 from tests.integration import disks
@@ -85,6 +88,29 @@ def test_an_open_stream_of_a_log_ends_with_the_reason_when_the_repository_is_rem
         *_, last = reading.rest()
     (tmp_path / "end").touch()
     kit.until(lambda: not is_alive(supervision.process))
+
+    assert (last.name, last.document.get("error", {}).get("code")) == ("failure", "REPOSITORY_GONE")
+
+
+def test_a_stream_whose_token_is_looked_up_while_the_repository_goes_ends_with_that_reason(
+    server: Server, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_up, going = Tokens.who, Event()
+
+    def too_late(tokens: Tokens, text: str) -> Who | None:
+        if going.is_set():
+            going.clear()
+            repository.rename(tmp_path / "gone")
+        return look_up(tokens, text)
+
+    monkeypatch.setattr(Tokens, "who", too_late)
+    with stream(server) as reading:
+        assert reading.one().name == "hello"
+        kept = server.serving.gate.tokens.path
+        copy = Path(shutil.copy2(kept, tmp_path))
+        going.set()
+        copy.replace(kept)  # the tokens are written anew, so the server asks again whom it lets in
+        (last,) = reading.rest()
 
     assert (last.name, last.document.get("error", {}).get("code")) == ("failure", "REPOSITORY_GONE")
 

@@ -102,7 +102,7 @@ def test_a_step_that_hangs_and_forks_is_killed_with_all_it_started(repository: P
     error = tasks.refused(done, "SETUP_FAILED", 19)
     assert error["exit_code"] is None
     assert "did not end within 1s and was killed" in error["message"]
-    assert error["log_end"] == "begun\n"
+    assert error["log_end"].splitlines()[0] == "begun"  # the shell may tell how its child ended, before it does itself
     assert carrying(TREE_VARIABLE, error["worktree"]) == set()
 
 

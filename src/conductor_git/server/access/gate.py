@@ -39,14 +39,20 @@ class Gate:
         return found
 
     def known(self, request: Request) -> Who:
-        """Whoever asks, by `Authorization: Bearer` or by the cookie; `Unauthorized` where neither is good.
+        """Whoever asks, by `Authorization: Bearer` or by the cookie; `Unauthorized` where neither is good, or
+        `RepositoryGone` where that is because the tokens went with the whole repository.
 
         With the cookie, a change has to show the session's CSRF token too (`Forbidden`).
         """
-        if not self.tokens.layout.common_dir.is_dir():
-            raise RepositoryGone("the repository that this server is for is not there any more", hint="git status")
         shown = request.headers.get("authorization")
-        found = self._by_cookie(request) if shown is None else self._by_header(shown)
+        try:
+            found = self._by_cookie(request) if shown is None else self._by_header(shown)
+        except Unauthorized as refused:
+            if self.tokens.layout.common_dir.is_dir():
+                raise
+            raise RepositoryGone(
+                "the repository that this server is for is not there any more", hint="git status"
+            ) from refused
         request.state.by = f"{found.name}/{found.token_id}"
         return found
 

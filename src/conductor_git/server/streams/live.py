@@ -167,10 +167,12 @@ class Live:
     async def _check(self) -> None:
         """End the streams of those who would not be let in any more."""
         with suppress(RuntimeError):  # the server ends
-            if not await self.read(self._tokens.exists):
-                await asyncio.sleep(_REMOVED_SECONDS)
             streams = [stream for stream in self.streams if not stream.is_ending]
-            for stream, error in await self.read(_refused, streams):
+            refused = await self.read(_refused, streams)
+            if refused and not await self.read(self._tokens.exists):
+                await asyncio.sleep(_REMOVED_SECONDS)
+                refused = await self.read(_refused, streams)
+            for stream, error in refused:
                 stream.refuse(error)
 
 
