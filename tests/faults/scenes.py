@@ -50,8 +50,10 @@ class Stage:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Where commands put what is not the project's: temporary files, and the gates that were agreed to."""
-        return {"TMPDIR": str(self.temporary), "XDG_STATE_HOME": str(self.trusted)}
+        """Where commands put what is not the project's: temporary files, the gates that were agreed to, the trees in
+        which they run. All of it is the stage's, so that every kill finds what the recording found."""
+        cache = {"XDG_CACHE_HOME": str(self.root / "cache")}
+        return {"TMPDIR": str(self.temporary), "XDG_STATE_HOME": str(self.trusted), **cache}
 
     @property
     def project(self) -> Project:

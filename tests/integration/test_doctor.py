@@ -189,6 +189,21 @@ def test_what_is_broken_is_found_mended_and_gone(repository: Path, worker: Path,
     assert kit.conductor("bus", "post", "still there", cwd=worker).code == 0
 
 
+def test_where_no_log_has_a_branch_any_more_it_is_said_how_to_look_for_what_was_committed_later(
+    repository: Path, worker: Path
+) -> None:
+    shutil.rmtree(worker)
+    kit.git(repository, "worktree", "prune")
+    kit.git(repository, "branch", "-D", "worker/prices")
+
+    done = kit.conductor("doctor", "--fix", cwd=repository)
+
+    assert done.code == 0, done.out
+    base = tasks.record(repository, "prices").base_commit
+    assert kit.git(repository, "rev-parse", "worker/prices") == base
+    assert "commits after it, if there were any, no log has: git fsck --lost-found" in done.out
+
+
 def test_a_record_that_went_back_is_brought_to_where_the_bus_says(repository: Path, worker: Path) -> None:
     before = record_of(repository).read_bytes()
     (worker / "idea.txt").unlink()

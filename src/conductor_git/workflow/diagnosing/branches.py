@@ -110,11 +110,13 @@ def _make_again(project: Project, finding: Finding, at: datetime) -> str:  # noq
         run = project.runs.get(task_id)
         if project.git.run("show-ref", "--verify", "--quiet", run.branch_ref, ok=(0, 1, 128)).code == 0:
             return ""
-        commit = _last_in_worktree(project, run) or last_known(project.git, run, salvaged(project.git, task_id))[0]
+        logged = _last_in_worktree(project, run)
+        commit = logged or last_known(project.git, run, salvaged(project.git, task_id))[0]
         if commit is None:
             raise NotFound(f"nothing is left of {run.branch}", hint="git fsck --lost-found", task_id=task_id)
         project.git.run("update-ref", run.branch_ref, commit, "")
-        return f"made {run.branch} again, at {short(commit)}"
+        later = "" if logged else "; commits after it, if there were any, no log has: git fsck --lost-found"
+        return f"made {run.branch} again, at {short(commit)}{later}"
 
 
 def _last_in_worktree(project: Project, run: Run) -> CommitId | None:

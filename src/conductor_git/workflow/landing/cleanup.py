@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -99,10 +98,15 @@ def remove_worktree(project: Project, run: Run, *, at: datetime) -> Salvage | No
         if kept is not None:
             _tell(project, run, kept)
         worktree.drop_registration(project.layout, path)
-        leases.free(project.layout, run.task_id)
-        return kept
-    if git_dir is None:
+    elif git_dir is None:
         return None
+    else:
+        kept = _remove(project, run, path, git_dir, at)
+    leases.free(project.layout, run.task_id)
+    return kept
+
+
+def _remove(project: Project, run: Run, path: Path, git_dir: Path, at: datetime) -> Salvage | None:
     worktree.require_removable(path, path.parent, project.repository)
     looking = configguard.filtering(integration.opened(project.layout, project.git), project.layout)
     half = worktree.is_half_removed(git_dir)
@@ -113,21 +117,22 @@ def remove_worktree(project: Project, run: Run, *, at: datetime) -> Salvage | No
     if kept is not None:
         _tell(project, run, kept)
     has_modules = (git_dir / modules.MODULES).exists()
-    stowed = modules.stow(looking, project.git, project.layout, run.task_id, git_dir, at=at) if has_modules else None
-    if stowed is not None:
+    if has_modules and (stowed := modules.stow(looking, project.git, project.layout, run.task_id, git_dir, at=at)):
         _tell_of_modules(project, run, stowed)
     (path / CONTEXT_NAME).unlink(missing_ok=True)
-    # Forced only when the salvage holds what git would refuse to drop; git itself looks for that, with `git status`.
-    quiet = configguard.quieted(project.git, project.layout, integration.shared_config(project.git))
-    keep_going = half or has_modules or run.state is not State.COMPLETED
-    unless_new = partial(_require_nothing_new, project, path, looking, git_dir) if kept is None else lambda: None
-    if keep_going or not refill.put_by(project, path, git_dir, unless_new):
-        if kept is None and (has_modules or not _is_removed_by_git(quiet, path, git_dir)):
+
+    def look_again() -> None:
+        if kept is None:  # else everything is held
             _require_nothing_new(project, path, looking, git_dir)
-            worktree.remove(quiet, path, git_dir, force=True)
-        elif kept is not None:
-            worktree.remove(quiet, path, git_dir, force=True)
-    leases.free(project.layout, run.task_id)
+
+    quiet = configguard.quieted(project.git, project.layout, integration.shared_config(project.git))
+    may_be_put_by = run.state is State.COMPLETED and not half and not has_modules
+    git_looks = kept is None and not has_modules
+    if may_be_put_by and refill.put_by(project, path, git_dir, look_again):
+        return kept
+    if not (git_looks and _is_removed_by_git(quiet, path, git_dir)):
+        look_again()
+        worktree.remove(quiet, path, git_dir, force=True)
     return kept
 
 
