@@ -201,7 +201,7 @@ def test_where_no_log_has_a_branch_any_more_it_is_said_how_to_look_for_what_was_
     assert done.code == 0, done.out
     base = tasks.record(repository, "prices").base_commit
     assert kit.git(repository, "rev-parse", "worker/prices") == base
-    assert "commits after it, if there were any, no log has: git fsck --lost-found" in done.out
+    assert "commits after it, if there were any, no log has: git fsck --lost-found" in done.err
 
 
 def test_a_record_that_went_back_is_brought_to_where_the_bus_says(repository: Path, worker: Path) -> None:
