@@ -45,7 +45,7 @@ bench: dev ## the table of ratios to their yardsticks
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 faults: dev tools ## kills and failing disks at every system call; minutes long
-	@$(PYTEST) --numprocesses $(CORES) --timeout 1800 -m faults tests/faults tests/conformance tests/integration/test_queue_kills.py $(ARGS)
+	@$(PYTEST) --numprocesses $(CORES) --timeout 1800 -m faults tests $(ARGS)
 
 powercut: dev tools ## power cuts of a disk in a file, as root; minutes long
 	@$(PYTEST) --numprocesses $(CORES) --timeout 1800 -m powercut tests/powercut $(ARGS)

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -37,24 +36,9 @@ class Nobody:
     def heard(self, message: Message) -> None: ...
 
 
-@cache
-def demo() -> kit.Completed:
-    """One run of the demo as a person starts it, for all the tests that look at it."""
-    return kit.conductor("demo", cwd=Path.cwd())
-
-
-def test_the_demo_is_as_told_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-
-    done = kit.conductor("demo", cwd=tmp_path)
-
-    assert done.code == 0, done.out + done.err
-    assert [line[0] for line in done.out.partition("6. Was it all so?")[2].splitlines() if line] == ["✓"] * (CLAIMS + 1)
-    assert "\x1b" not in done.out
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_the_demo_owes_nothing_to_its_caller(repository: Path, tmp_path: Path) -> None:
+def test_the_demo_owes_nothing_to_its_caller_and_with_keep_leaves_its_repository_alone(
+    repository: Path, tmp_path: Path
+) -> None:
     """Started with a polluted environment, in a repository, by somebody without a git identity who signs everything."""
     before = kit.snapshot(repository)
     kit.git(repository, "config", "--global", "--unset", "user.name")
@@ -70,19 +54,13 @@ def test_the_demo_owes_nothing_to_its_caller(repository: Path, tmp_path: Path) -
         "TMPDIR": str(scratch),
     }
 
-    done = kit.conductor("demo", "--json", cwd=repository, env=polluted)
+    done = kit.conductor("demo", "--keep", "--json", cwd=repository, env=polluted)
 
     assert done.code == 0, done.out + done.err
     assert [check["against"] for check in done.document["demo"]["checks"]] == [[]] * CLAIMS
     assert kit.snapshot(repository) == before
-    assert list(scratch.iterdir()) == []
-
-
-def test_with_keep_the_repository_stays_and_its_place_is_told(tmp_path: Path) -> None:
-    done = kit.conductor("demo", "--keep", "--json", cwd=tmp_path, env={"TMPDIR": str(tmp_path)})
     kept = Path(done.document["demo"]["repository"])
-
-    assert kept.parent.parent == tmp_path
+    assert [kept.parent] == list(scratch.iterdir())
     assert len(kit.git(kept, "log", "--first-parent", "--format=%s", "main").splitlines()) == 1 + len(story.PARTS)
 
 
