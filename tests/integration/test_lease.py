@@ -183,7 +183,7 @@ def test_a_lock_file_is_no_lock_even_when_it_names_a_process_that_lives(reposito
 
 
 def test_landings_on_different_targets_do_not_wait_for_each_other(repository: Path) -> None:
-    hold_up(repository, "slow")
+    pipe = hold_up(repository, "slow")
     kit.git(repository, "branch", "release", "main")
     tasks.approved(repository, "slow", {"src/slow.py": "SLOW = 1\n"})
     tasks.approved(repository, "other", {"src/other.py": "OTHER = 1\n"}, target="release")
@@ -192,8 +192,11 @@ def test_landings_on_different_targets_do_not_wait_for_each_other(repository: Pa
     with reaped(slow):
         kit.until(lambda: in_the_gate(repository, "slow"))
         tasks.landed(tasks.merge(repository, "other", "--wait", "0"))
+        assert kit.git(repository, "show", "release:src/other.py") == "OTHER = 1"
+        pipe.write_text("go\n")
+        assert slow.wait(timeout=60) == 0
 
-    assert kit.git(repository, "show", "release:src/other.py") == "OTHER = 1"
+    assert kit.git(repository, "show", "main:src/slow.py") == "SLOW = 1"
 
 
 def test_a_git_process_that_outlives_its_killed_landing_keeps_the_lease_until_it_ends(

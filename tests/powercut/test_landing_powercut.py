@@ -23,7 +23,7 @@ CREWS: Final = (
     pytest.param((MERGE, MERGE, MERGE), False, id="merge"),
     pytest.param((QUEUE, QUEUE), True, id="queue-gates"),
     pytest.param((QUEUE, MERGE, UNDO), True, id="queue-merge-undo-gates"),
-    pytest.param((QUEUE, MERGE, UNDO), False, id="queue-merge-undo"),
+    pytest.param((QUEUE, MERGE, UNDO), False, id="queue-merge-undo", marks=pytest.mark.powercut),
 )
 IN_HAND: Final = 12
 """Tasks that wait when the workers begin: more than land before the power is cut."""
