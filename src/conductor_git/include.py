@@ -58,6 +58,13 @@ class _Way:
     git_dir: Path
     notes: list[str] = field(default_factory=list)
     folders: dict[PurePosixPath, bool] = field(default_factory=dict)
+    copies: frozenset[str] | None = None
+
+    def is_as_it_came(self, path: str) -> bool:
+        """Whether nobody has changed `path` in the worktree since it came; all of them are looked at once."""
+        if self.copies is None:
+            self.copies = brought.unchanged(self.git_dir, self.worktree)
+        return path in self.copies
 
     @property
     def main(self) -> Git:
@@ -87,20 +94,25 @@ class _Way:
             self.notes.append(f"{several(named[:_NAMED])}{more} {why}")
 
 
-def include(git: Git, repository: Path, worktree: Path, git_dir: Path, wanted: Wanted) -> Included:
+def include(
+    git: Git, repository: Path, worktree: Path, git_dir: Path, wanted: Wanted, *, set_up: bool = False
+) -> Included:
     """Bring what is `wanted` from the main checkout `repository` into `worktree`, whose git dir is `git_dir`.
 
     Copies share their blocks with the original where the file system can; modes and times stay. Symbolic links come as
     links, if they stay inside, and are never followed; no repository comes. What is there already stays, but for an
-    unchanged copy of a file that has changed since. Before anything is copied: `TooLarge` over `most_bytes`,
+    unchanged copy of a file that has changed since. With `set_up` a setup has made of the copies what it will, and no
+    file comes as long as every original is what it was then. Before anything is copied: `TooLarge` over `most_bytes`,
     `StateUnwritable` where the disk has no room. A kill leaves a part, which goes with the worktree.
     """
     way = _Way(git, repository, worktree, git_dir)
     chosen = list(_chosen(way, wanted)) if _has_list(repository, wanted.file) else []
+    if set_up and not _has_news(way, chosen):
+        chosen = []
     size = _require_room(way, wanted, chosen)
     came = [path for path in chosen if _bring(way, path)]
     links = [path for path in wanted.links if _link(way, path)]
-    brought.remember(git_dir, worktree, [*came, *links])
+    brought.remember(git_dir, worktree, [*came, *links], copied=True)
     return Included(len(came), size, len(links), tuple(way.notes))
 
 
@@ -258,6 +270,7 @@ def _bring(way: _Way, path: str) -> bool:
         _make_folders(way, path)
         if stat.S_ISLNK(found.st_mode):
             target.symlink_to(source.readlink())
+            os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns), follow_symlinks=False)
         else:
             _copy(source, target, found)
     except FileNotFoundError:
@@ -271,7 +284,21 @@ def _is_outdated(way: _Way, path: str, source: os.stat_result) -> bool:
     """Whether what is there is an unchanged copy of ours, of a file that has changed since."""
     there = (way.worktree / path).lstat()
     same = (there.st_size, there.st_mtime_ns) == (source.st_size, source.st_mtime_ns)
-    return not same and path in brought.unchanged(way.git_dir, way.worktree)
+    return not same and way.is_as_it_came(path)
+
+
+def _has_news(way: _Way, chosen: Sequence[str]) -> bool:
+    """Whether an original has changed since its copy came, or has no copy yet."""
+    then = brought.origins(way.git_dir)
+    return any(then.get(path) != _looks(way.repository / path) for path in chosen)
+
+
+def _looks(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    return found.st_size, found.st_mtime_ns
 
 
 def _make_folders(way: _Way, path: str) -> None:

@@ -27,6 +27,10 @@ def runs(repository: Path) -> int:
     return len((repository.parent / "acme.worktrees" / "setups").read_text().splitlines())
 
 
+def log_of(repository: Path, task: str) -> Path:
+    return repository / f".git/conductor/tasks/{task}/setup/deps.log"
+
+
 def test_the_setup_has_run_before_the_task_is_there(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepared(repository, INSTALL)
     monkeypatch.setenv("VIRTUAL_ENV", str(repository / ".venv"))
@@ -54,6 +58,23 @@ def test_an_included_file_that_has_changed_comes_as_it_is_now(repository: Path) 
     assert (spawned(repository, "prices") / ".env").read_text() == "TOKEN=2, longer\n"
 
 
+def test_what_the_setup_made_of_an_included_file_stays_until_the_original_changes(repository: Path) -> None:
+    (repository / "run").symlink_to(".env")
+    with (repository / ".gitignore").open("a") as file:
+        file.write("/run\n")
+    prepared(repository, "'echo DB=mine >>.env && echo ran >>../setups'}\n")
+    (repository / ".worktreeinclude").write_text(".env\n/run\n")
+    pooled.refilled(repository)
+
+    assert (spawned(repository, "prices") / ".env").read_text() == "TOKEN=1\nDB=mine\n"
+    assert not log_of(repository, "prices").exists(), "its setup has run in the pool"
+
+    pooled.refilled(repository)
+    (repository / ".env").write_text("TOKEN=2, longer\n")
+    assert (spawned(repository, "pears") / ".env").read_text() == "TOKEN=2, longer\nDB=mine\n"
+    assert log_of(repository, "pears").exists(), "the setup had not seen the file as it is now"
+
+
 def test_on_another_commit_the_setup_runs_again(repository: Path) -> None:
     prepared(repository, INSTALL)
     entries = pooled.refilled(repository)
@@ -62,7 +83,7 @@ def test_on_another_commit_the_setup_runs_again(repository: Path) -> None:
     worktree = spawned(repository, "prices")
 
     assert came_from_pool(entries, worktree)
-    assert (repository / ".git/conductor/tasks/prices/setup/deps.log").exists()
+    assert log_of(repository, "prices").exists()
 
 
 @pytest.mark.parametrize(
@@ -80,7 +101,7 @@ def test_a_setup_that_writes_its_place_down_or_fails_there_runs_in_the_worktree_
 
     worktree = repository.parent / "acme.worktrees" / "prices"
     assert came_from_pool(entries, worktree)
-    assert (repository / ".git/conductor/tasks/prices/setup/deps.log").exists()
+    assert log_of(repository, "prices").exists()
     if "pwd" in setup:
         assert (worktree / "node_modules/made").read_text() == f"{worktree}\n"
     else:

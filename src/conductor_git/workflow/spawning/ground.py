@@ -55,11 +55,12 @@ def furnish(
 ) -> Included:
     """Give the new worktree at `path` its files, note that its setup is still to run, and lease what is the worker's.
 
-    With `is_set_up` its setup has run already, as in a worktree of the pool. Safe to repeat.
+    With `is_set_up` its setup has run already, as in a worktree of the pool; where files come that it has not seen, it
+    is to run again. Safe to repeat.
     """
     git_dir = require_git_dir(project.layout, path)
-    came = include(project.git, project.repository, path, git_dir, ground.include)
-    if ground.setup and not is_set_up:
+    came = include(project.git, project.repository, path, git_dir, ground.include, set_up=is_set_up)
+    if ground.setup and (came.files or not is_set_up):
         expect_setup(git_dir, starts_agent=starts_agent)
     lend(project.layout, task_id, path, ground)
     return came
