@@ -131,7 +131,7 @@ def remove(git: Git, path: Path, git_dir: Path, *, force: bool) -> None:
     marker = git_dir / _REMOVAL
     if marker.exists():
         shutil.rmtree(path)  # git refuses a worktree whose `.git` file went first
-    marker.touch()
+    begin_removal(git_dir)
     try:
         # A registration whose files are gone is removed by the same command.
         git.run("worktree", "remove", *(("--force",) if force else ()), str(path))
@@ -140,6 +140,11 @@ def remove(git: Git, path: Path, git_dir: Path, *, force: bool) -> None:
     except GitFailed:
         marker.unlink(missing_ok=True)
         raise
+
+
+def begin_removal(git_dir: Path) -> None:
+    """Let it be known, whatever a kill leaves, that the removal of the worktree with `git_dir` was decided."""
+    (git_dir / _REMOVAL).touch()
 
 
 def is_half_removed(git_dir: Path) -> bool:

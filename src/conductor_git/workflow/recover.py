@@ -16,7 +16,7 @@ from conductor_git.names import TaskId
 from conductor_git.project import Project
 from conductor_git.run import Phase, Run, State
 from conductor_git.transition import tell_missing
-from conductor_git.undo_spawn import remove_half_made
+from conductor_git.undo_spawn import is_only_a_spawns, remove_half_made
 from conductor_git.workflow.agent_review import reviewed
 from conductor_git.workflow.landing import cleanup
 from conductor_git.workflow.landing.outcome import tell_missing_outcome
@@ -59,7 +59,7 @@ def _mended(project: Project, task_id: TaskId, at: datetime) -> bool:
 def _mend(project: Project, intent: Intent, at: datetime) -> None:
     task_id = intent.task_id
     if not project.layout.run_info(task_id).exists():
-        if intent.verb == "spawn":
+        if intent.verb == "spawn" and is_only_a_spawns(project, intent.facts):
             remove_half_made(project, task_id, intent.facts, killed=True)
         return
     run = project.runs.get(task_id)
