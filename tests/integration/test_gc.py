@@ -58,8 +58,8 @@ def test_what_is_over_the_retention_goes_and_what_is_younger_stays(landed: Path)
     assert [(one["name"], one["commit"], one["removed"]) for one in planned["leftovers"]] == [(old, loose, False)]
     assert [(one["name"], one["commit"], one["removed"]) for one in done["leftovers"]] == [(old, loose, True)]
     assert refs(landed) == {young}
-    kit.git(landed, *done["leftovers"][0]["back"].replace("NAME", "again").split(" ")[1:])
-    assert kit.git(landed, "rev-parse", "again") == loose
+    kit.git(landed, *done["leftovers"][0]["back"].split(" ")[1:])
+    assert refs(landed) == {old, young}
 
 
 def test_the_ids_are_told_on_the_bus(landed: Path) -> None:
@@ -68,7 +68,7 @@ def test_the_ids_are_told_on_the_bus(landed: Path) -> None:
 
     gc(landed)
 
-    assert f"{loose} {old}" in kit.conductor("bus", "read", "--type", "FACT", cwd=landed).out
+    assert f"git update-ref {old} {loose}\n" in kit.conductor("bus", "read", "--type", "FACT", cwd=landed).out
 
 
 def test_the_retention_is_that_of_the_option_and_else_of_the_config(landed: Path) -> None:

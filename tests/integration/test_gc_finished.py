@@ -92,6 +92,19 @@ def test_what_the_target_holds_goes_and_comes_back(repository: Path, why: str, l
     assert kit.git(worktree, "rev-parse", "HEAD") == tip
 
 
+def test_a_branch_whose_worktree_had_something_to_salvage_goes_with_it(repository: Path) -> None:
+    tasks.write(repository / ".git" / "info", {"exclude": "*.pyc\n"})
+    worktree = ended(repository)
+    tasks.write(worktree, {"cache.pyc": "1\n"})
+    by_squash(repository)
+
+    done = gc(repository, "--yes")
+
+    assert [(one["kind"], one["removed"]) for one in done["leftovers"]] == [("worktree", True), ("branch", True)], done
+    kept = kit.git(repository, "for-each-ref", "--format=%(refname)", "refs/conductor/salvage/prices").splitlines()
+    assert len(kept) == 2
+
+
 def test_what_the_target_does_not_hold_stays_and_says_how_to_look(repository: Path) -> None:
     worktree = ended(repository)
 
@@ -212,7 +225,7 @@ def test_a_gate_tree_goes_with_its_target_and_an_old_one_is_a_cache(repository: 
         os.utime(path, (0, 0))
     done = gc(repository, "--yes")
 
-    assert [(one["kind"], one["back"]) for one in done["leftovers"]] == [("gate tree", "conductor-git merge TASK")]
+    assert [(one["kind"], one["back"]) for one in done["leftovers"]] == [("gate tree", None)]
     assert not kept.exists()
 
 

@@ -91,9 +91,11 @@ def _tell(wanted: Plan, done: Collected | None) -> None:
     said = f"{_counts(gone)}: {size(total)}"
     narrate("○" if done is None else "✓", f"would remove {said}" if done is None else f"removed {said}")
     for kind in KINDS:
-        first = next((one for one in gone if one.kind == kind.name and one.back), None)
-        if first is not None:
-            narrate("○", f"a {kind.noun} comes back by: {first.back}")
+        back = [one.back for one in gone if one.kind == kind.name and one.back]
+        if len(back) == 1:
+            narrate("○", f"the {kind.noun} comes back by: {back[0]}")
+        elif back:
+            narrate("○", f"{counted(len(back), kind.noun)} come back one by one, the first by: {back[0]}")
 
 
 def _counts(removed: tuple[Leftover, ...]) -> str:

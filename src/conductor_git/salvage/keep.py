@@ -8,13 +8,14 @@ import stat
 from collections.abc import Container, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from conductor_git import brought
 from conductor_git.errors import GitFailed, UnsafePath
 from conductor_git.gitcmd import Git
+from conductor_git.history import tip_of
 from conductor_git.integration import looking_at, opened
 from conductor_git.layout import OWN_FILES, SALVAGE_REFS, Layout
 from conductor_git.names import CommitId, TaskId
@@ -262,10 +263,17 @@ def _keep(
 
 
 def keep_commit(git: Git, task_id: TaskId, commit: CommitId, *, at: datetime) -> Salvage:
-    """A salvage ref on `commit` itself, for a branch that is about to leave it."""
-    ref = f"{SALVAGE_REFS}{task_id}/{at.strftime(TIME_FORMAT)}"
+    """A salvage ref on `commit` itself, for a branch that is about to leave it; call it with the task's lock held."""
+    ref = _ref(task_id, at)
+    while tip_of(git, ref) is not None:  # what was in the worktree was salvaged at the same moment
+        at += timedelta(microseconds=1)
+        ref = _ref(task_id, at)
     git.run("update-ref", ref, commit, "")
     return Salvage(ref, commit)
+
+
+def _ref(task_id: TaskId, at: datetime) -> str:
+    return f"{SALVAGE_REFS}{task_id}/{at.strftime(TIME_FORMAT)}"
 
 
 def keep_head_of_gone(git: Git, layout: Layout, task_id: TaskId, path: Path, *, at: datetime) -> Salvage | None:

@@ -124,8 +124,8 @@ def _tell(project: Project, wanted: Plan) -> None:
 def _message(project: Project, refs: Sequence[Leftover], keep: Keep) -> Message:
     old = f"gc removes branches that are merged, and what was salvaged over {format_duration(keep.salvage)} ago"
     lines = [
-        f"{old}; until git drops the commits, `git branch NAME COMMIT` brings one back:",
+        f"{old}; until git drops the commits, these bring them back:",
         "",
-        *(f"{leftover.commit} {leftover.name}" for leftover in refs),
+        *(f"    {leftover.back}" for leftover in refs),
     ]
     return Message(type="FACT", body="\n".join(lines), project_id=project.project_id, meta={"gc": str(len(refs))})

@@ -15,7 +15,6 @@ from conductor_git.project import Project
 from conductor_git.workflow.leftovers.kind import IN_USE, Found, Kind, Leftover, Since, size_of
 
 _NAME: Final = "gate tree"
-_BACK: Final = "conductor-git merge TASK"
 _HASH: Final = 16
 
 
@@ -48,7 +47,7 @@ def _orphan(tree: Path) -> Leftover:
 
 def _leftover(tree: Path, at: datetime) -> Leftover:
     why = "no landing used it since, and the next one makes it anew"
-    return Leftover(_NAME, str(tree), why, at, tree, size=size_of(tree), back=_BACK)
+    return Leftover(_NAME, str(tree), why, at, tree, size=size_of(tree))
 
 
 def _remove(project: Project, leftover: Leftover, at: datetime) -> str:  # noqa: ARG001 - as every kind

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from shlex import quote
 from typing import Final
 
 from conductor_git import durable
@@ -31,7 +32,7 @@ def _find(project: Project, since: Since) -> Found:
 
 def _leftover(project: Project, one: Salvaged) -> Leftover:
     why = "older than the retention, and no record needs what it alone holds"
-    size, back = _alone(project, one), f"git branch NAME {one.commit}"
+    size, back = _alone(project, one), f"git update-ref {quote(one.ref)} {one.commit}"
     return Leftover(NAME, one.ref, why, one.at, commit=one.commit, task_id=one.task_id, size=size, back=back)
 
 
