@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -30,9 +30,12 @@ _CAREFUL: Final = 2
 """How many approvals a task needs where nothing can be read that says it."""
 
 
-def contexts(layout: Layout) -> dict[TaskId, tuple[WorkerContext, Path]]:
-    """The canonical contexts of all worktrees that git has entries for, by task, and where each worktree is by them."""
-    known = ((entry.context, entry.path) for entry in entries(layout))
+def contexts(layout: Layout, *, but: Collection[Path] = ()) -> dict[TaskId, tuple[WorkerContext, Path]]:
+    """The canonical contexts of all worktrees that git has entries for, by task, and where each worktree is by them.
+
+    Without those whose git dirs are among `but`.
+    """
+    known = ((entry.context, entry.path) for entry in entries(layout) if entry.git_dir not in but)
     return {context.task_id: (context, path or context.worktree) for context, path in known if context is not None}
 
 

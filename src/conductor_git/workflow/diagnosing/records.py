@@ -20,7 +20,9 @@ from conductor_git.run import Run
 from conductor_git.transition import tell_missing
 from conductor_git.workflow.diagnosing.finding import Family, Finding, Ground, set_aside
 from conductor_git.workflow.diagnosing.looking import steps_of
+from conductor_git.workflow.diagnosing.moving import owner
 from conductor_git.workflow.diagnosing.rebuilding import contexts, legible, rebuilt
+from conductor_git.workflow.diagnosing.registry import entries
 from conductor_git.workflow.diagnosing.steps import agree, brought_to, is_prefix, steps_told
 
 
@@ -35,7 +37,11 @@ def _find(ground: Ground) -> Iterator[Finding]:
 
 
 def _unreadable(ground: Ground) -> Iterator[Finding]:
-    odd = {task_id: "is no plain file" for task_id in _folders(ground.layout) if _is_odd(ground.layout, task_id)}
+    odd = {
+        task_id: f"the record of {task_id} is no plain file"
+        for task_id in _folders(ground.layout)
+        if _is_odd(ground.layout, task_id)
+    }
     for task_id, why in {**odd, **ground.unreadable}.items():
         path = ground.layout.run_info(task_id)
         lines = legible(path)
@@ -45,7 +51,7 @@ def _unreadable(ground: Ground) -> Iterator[Finding]:
         yield Finding(
             "BAD_RECORD",
             task_id,
-            f"the record of {task_id} cannot be read, and {can}: {why}",
+            f"{why}; {can}",
             f"cat {quote(str(path))}",
             task_id,
             {"stuck": newer or not _may_read(path)},
@@ -73,7 +79,8 @@ def _without(ground: Ground) -> Iterator[Finding]:
             f"ls -la {quote(str(layout.task(task_id)))}",
             task_id,
         )
-    for task_id, (_, path) in contexts(layout).items():
+    others = {entry.git_dir for entry in entries(layout) if owner(ground.project, entry) is not None}
+    for task_id, (_, path) in contexts(layout, but=others).items():
         if task_id not in known and not layout.task(task_id).exists():
             yield Finding(
                 "WORKTREE_WITHOUT_RECORD",
