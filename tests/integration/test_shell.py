@@ -28,6 +28,16 @@ def offered(place: Path, *words: str) -> list[str]:
     return [line.partition("\t")[0] for line in done.out.splitlines()]
 
 
+def in_a_script(place: Path, shell: str, *lines: str) -> subprocess.CompletedProcess[str]:
+    """Each of `lines` after `conductor-git`, with the function in place."""
+    read = READ.get(shell, f'eval "$(conductor-git init --shell {shell})"')
+    path = f"PATH={kit.console_script().parent}{os.pathsep}{os.environ['PATH']}"
+    script = "\n".join([read, *(f"conductor-git {line}" for line in lines)])
+    return subprocess.run(
+        ["env", path, *START[shell][:-1], "-c", script], cwd=place, capture_output=True, text=True, check=False
+    )
+
+
 @pytest.fixture
 def working(repository: Path) -> Path:
     """Two tasks at work and one that was cancelled."""
@@ -55,7 +65,10 @@ CASES: dict[str, list[str]] = {
     "diff --name": ["--name-only"],
     "spawn x --target ma": ["main"],
     "spawn x --prompt-file ": [":files"],
+    "spawn x --prompt-file=no": [":files"],
     "spawn x -- ca": [":files"],
+    "--": ["--help", "--version"],
+    "bus -": ["--help"],
     "nonsense ": [],
     "status --nonsense ": [],
 }
@@ -63,6 +76,10 @@ CASES: dict[str, list[str]] = {
 
 def test_what_is_offered_for_the_word_that_is_typed(working: Path) -> None:
     assert {line: offered(working, *line.split(" ")) for line in CASES} == CASES
+
+
+def test_a_group_is_told_by_its_commands(tmp_path: Path) -> None:
+    assert "config\tcheck, schema, trust\n" in kit.conductor("__complete", "--", "co", cwd=tmp_path).out
 
 
 def test_ids_are_live_and_no_damaged_record_is_in_the_way(working: Path) -> None:
@@ -112,15 +129,20 @@ def test_a_person_completes_an_id_and_changes_into_its_worktree(working: Path, t
 
 
 @pytest.mark.parametrize("shell", SHELLS)
+def test_a_task_may_be_called_like_an_option(repository: Path, shell: str) -> None:
+    tasks.spawn(repository, "docs-h")
+
+    done = in_a_script(repository, shell, "cd docs-h; pwd")
+
+    assert done.stdout == f"{tasks.record(repository, 'docs-h').worktree}\n"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
 def test_the_function_passes_everything_else_on(working: Path, shell: str) -> None:
-    read = READ.get(shell, f'eval "$(conductor-git init --shell {shell})"')
-    path = f"PATH={kit.console_script().parent}{os.pathsep}{os.environ['PATH']}"
     code = "$status" if shell == "fish" else "$?"
-    passed_on = ["cd nothing", f"show nothing --json; echo code {code}", "cd add-tax --json", "--version"]
-    script = "\n".join([read, *(f"conductor-git {words}" for words in passed_on)])
-    done = subprocess.run(
-        ["env", path, *START[shell][:-1], "-c", script], cwd=working, capture_output=True, text=True, check=False
-    )
+    show = f"show nothing --json; echo code {code}"
+
+    done = in_a_script(working, shell, "cd nothing", show, "cd add-tax --json", "--version")
 
     assert "code 18" in done.stdout, done
     assert '"task_id": "add-tax"' in done.stdout

@@ -47,6 +47,9 @@ class Candidate(NamedTuple):
     help: str = ""
 
 
+_HELP: Final = Candidate("--help", "Show this message and exit.")
+
+
 def complete(words: Sequence[str]) -> int:
     """Print a candidate a line, with a tab before its help, for the last of `words`, which is being typed."""
     try:
@@ -65,11 +68,11 @@ def candidates(words: Sequence[str]) -> Iterator[Candidate]:
         yield Candidate(FILES)
         return
     before, current, prefix = _parted(before, current)
-    yield from (
-        found._replace(value=prefix + found.value)
-        for found in _found(table, before, current)
-        if found.value.startswith(current) or found.value == FILES
-    )
+    for found in _found(table, before, current):
+        if found.value == FILES:
+            yield found
+        elif found.value.startswith(current):
+            yield found._replace(value=prefix + found.value)
 
 
 def _parted(before: list[str], current: str) -> tuple[list[str], str, str]:
@@ -91,15 +94,24 @@ def _found(table: dict[tuple[str, ...], Spelled], before: list[str], current: st
     if not rest:
         yield from _next_words(table, words)
     if command is None:
+        yield from _before_a_command(current, words)
         return
     last = command.options.get(rest[-1]) if rest else None
     if last is not None and last.takes:
         yield from _values("TASK" if rest[-1] == "--task" else last.takes, words)
     elif current.startswith("-"):
         yield from (Candidate(name, option.help) for name, option in command.options.items())
-        yield Candidate("--help", "Show this message and exit.")
+        yield _HELP
     else:
         yield from _argument(command, words, rest)
+
+
+def _before_a_command(current: str, words: tuple[str, ...]) -> Iterator[Candidate]:
+    """The options of the program itself, or of a group of commands."""
+    if current.startswith("-"):
+        yield _HELP
+        if not words:
+            yield Candidate("--version", "Show the version.")
 
 
 def _command(table: dict[tuple[str, ...], Spelled], before: list[str]) -> tuple[str, ...]:
@@ -112,11 +124,14 @@ def _command(table: dict[tuple[str, ...], Spelled], before: list[str]) -> tuple[
 
 
 def _next_words(table: dict[tuple[str, ...], Spelled], words: tuple[str, ...]) -> Iterator[Candidate]:
-    told = set()
-    for known, command in table.items():
-        if known[: len(words)] == words and len(known) > len(words) and (word := known[len(words)]) not in told:
-            told.add(word)
-            yield Candidate(word, command.help if len(known) == len(words) + 1 else f"{word} …")
+    """The commands that can come next; a group of them is told by theirs, unless it does something by itself."""
+    found: dict[str, list[str]] = {}
+    for known in table:
+        if known[: len(words)] == words and len(known) > len(words):
+            found.setdefault(known[len(words)], []).extend(known[len(words) + 1 : len(words) + 2])
+    for word, inner in found.items():
+        command = table.get((*words, word))
+        yield Candidate(word, command.help if command else ", ".join(inner))
 
 
 def _argument(command: Spelled, words: tuple[str, ...], rest: list[str]) -> Iterator[Candidate]:

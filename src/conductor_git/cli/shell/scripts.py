@@ -6,9 +6,9 @@ from typing import Final
 
 _CD: Final = """\
 conductor-git() {
-    case "${1-} ${2-} ${3-}" in
-    cd\\ *--json* | cd\\ *--help* | cd\\ *-h\\ *) command conductor-git "$@" ;;
-    cd\\ *)
+    case "${1-}: ${2-} ${3-} " in
+    cd:*\\ --json\\ * | cd:*\\ --help\\ * | cd:*\\ -h\\ *) command conductor-git "$@" ;;
+    cd:*)
         local place
         place="$(CONDUCTOR_GIT_SHELL=1 command conductor-git "$@")" || return
         builtin cd -- "$place"
@@ -51,17 +51,21 @@ ZSH: Final = (
     + _CD
     + """\
 _conductor_git() {
-    local line
+    local line word
     local -a found
     while IFS= read -r line; do
         if [[ $line == :files ]]; then
+            [[ $PREFIX == --*=* ]] && compset -P '*='
             _files
             return
         fi
-        found+=("${${line%%$'\\t'*}//:/\\\\:}:${line#*$'\\t'}")
+        word="${${line%%$'\\t'*}//:/\\\\:}"
+        [[ $line == *$'\\t'* ]] && word+=":${line#*$'\\t'}"
+        found+=("$word")
     done < <(command conductor-git __complete -- "${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}" 2>/dev/null)
     (( $#found )) && _describe -t conductor-git conductor-git found
 }
+zstyle ':completion:*:conductor-git' list-grouped no
 _git-conductor() { _conductor_git "$@"; }
 (( $+functions[compdef] )) || { autoload -Uz compinit && compinit; }
 compdef _conductor_git conductor-git git-conductor
@@ -86,7 +90,8 @@ function __conductor_git_complete
     set -l current (commandline -ct)
     set -l found (command conductor-git __complete -- $before[2..-1] "$current" 2>/dev/null)
     if test "$found[1]" = :files
-        __fish_complete_path "$current"
+        set -l option (string match -r -- '^--[^=]*=' "$current")
+        __fish_complete_path (string replace -- "$option" '' "$current") | string replace -r '^' -- "$option"
     else
         string join \\n -- $found
     end
