@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from conductor_git.cli.output import answer, columns, document, narrate, say
+from conductor_git.fence import SOURCE
 from conductor_git.project import Project
 from conductor_git.wording import counted
 
@@ -22,7 +24,10 @@ def install(project: Project, *, as_json: bool) -> None:
         return
     answer(f"in {counted(len(found), 'worktree')}")
     narrate("✓", "agents that people start in workers' worktrees know their task, also in worktrees yet to be spawned")
-    narrate("○", "Codex runs them once you have looked at them there with /hooks")
+    narrate(
+        "▲", "newer Codex takes hooks from your home and the main checkout, not from a worktree; give it ours at home:"
+    )
+    narrate("↳", f"mkdir -p ~/.codex && cp -n {shlex.quote(str(SOURCE / 'agents' / 'codex.json'))} ~/.codex/hooks.json")
     _tell_skipped(found)
 
 
