@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from conductor_git.cli.agent.hook import pieces
 from conductor_git.fence import SOURCE
 from tests import kit
 from tests.integration.test_hot_imports import LIBRARIES, SLOW
@@ -149,3 +152,37 @@ def test_trouble_is_told_and_blocks_nothing(repository: Path) -> None:
 
     assert (done.code, done.out) == (0, "")
     assert "was retried since" in done.err
+
+
+def test_trouble_that_is_no_refusal_blocks_nothing_either(repository: Path, tmp_path: Path) -> None:
+    place = tasks.spawn(repository, "prices")
+    beat = repository / ".git" / "conductor" / "tasks" / "prices" / "heartbeat"
+    beat.unlink(missing_ok=True)
+    beat.mkdir()
+
+    done = kit.conductor("hook", "tool-use", cwd=place, env={"TMPDIR": str(tmp_path)}, input="{}")
+
+    assert (done.code, done.out) == (0, "")
+    assert "Is a directory" in done.err
+
+
+CLOSED = ("hook stop <&-", "hook session-start >&-", "hook tool-use <&- >&- 2>&-", "status >&-")
+
+
+@pytest.mark.parametrize("call", CLOSED)
+def test_streams_that_are_closed_are_no_trouble(repository: Path, call: str) -> None:
+    place = tasks.spawn(repository, "prices")
+
+    done = subprocess.run(["sh", "-c", f"{kit.console_script()} {call}"], cwd=place, capture_output=True, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_an_agent_may_leave_the_pipe_open() -> None:
+    reading, writing = os.pipe()
+    try:
+        os.write(writing, b"{}")
+        assert list(pieces(reading, patience=0.01)) == [b"{}"]
+    finally:
+        os.close(reading)
+        os.close(writing)

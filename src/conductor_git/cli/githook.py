@@ -8,7 +8,7 @@ from typing import Final
 from conductor_git.actor import worker
 from conductor_git.context import WorkerContext
 from conductor_git.environment import inherited
-from conductor_git.errors import BadInput, NoContext
+from conductor_git.errors import NoContext, NotFound
 from conductor_git.identity import find_context
 from conductor_git.layout import Layout
 from conductor_git.names import readable, short
@@ -29,7 +29,8 @@ def hook(*, name: str) -> None:
         return
     if name not in _SAID:
         names = ", ".join((*_SAID, *_OF_AGENTS))
-        raise BadInput(f"there is no hook {name}; there are {names}", hint="conductor-git hooks status")
+        # Not as a wrong argument: for agents, whose settings may be newer than this program, code 2 means to block.
+        raise NotFound(f"there is no hook {name}; there are {names}", hint="conductor-git hooks status")
     try:
         context = find_context(Path.cwd(), inherited()).context
     except NoContext:

@@ -19,11 +19,22 @@ _REFUSALS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EAC
 
 def main() -> None:
     """`conductor-git` and `git conductor`: runs one command and exits with its documented code."""
+    _open_what_is_closed()
     code = run(sys.argv[1:])
     with suppress(OSError):
         sys.stderr.flush()
     # Nothing is left to do, and to take the interpreter apart costs a tenth of a short command.
     os._exit(code)
+
+
+def _open_what_is_closed() -> None:
+    """Give nothing to read and nowhere to write to whoever starts us without standard streams, as git does; the next
+    file that is opened would take their place."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(fd, True)
+        name = ("stdin", "stdout", "stderr")[fd]
+        setattr(sys, name, os.fdopen(fd, "r" if name == "stdin" else "w"))
+    os.close(fd)
 
 
 def run(arguments: list[str]) -> int:

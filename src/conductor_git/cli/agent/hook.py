@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,26 +28,47 @@ if TYPE_CHECKING:
     from conductor_git.bus.base import Bus
 
 _PIECE: Final = 1 << 16
+_PATIENCE: Final = 2.0
+"""Seconds; an agent writes its event at once, and waits for us meanwhile."""
 _LONGEST_EVENT: Final = 1 << 20
 _SESSION_LIMIT: Final = 4096
 
 
 def hook(name: str) -> None:
     """Answer one event of an agent."""
+    said = _said()
     try:
-        context = find_context(Path.cwd(), inherited()).context
-        _beat(context)
-        if name == "tool-use":
-            _drain()
-        elif name == "session-start":
-            _say(_at_start(context, _event()))
-        else:
-            _say(_at_stop(context, _event()))
+        _answer(name, said)
     except NoContext:
-        _drain()
+        pass
     except ConductorError as refused:
-        _drain()
-        print(f"conductor-git: {refused.message}", file=sys.stderr)
+        _tell(refused)
+    except Exception as error:  # noqa: BLE001 - the boundary: no trouble of ours may stop an agent
+        _tell_trouble(error, name)
+
+
+def _answer(name: str, said: bytes) -> None:
+    context = find_context(Path.cwd(), inherited()).context
+    _beat(context)
+    if name == "session-start":
+        _say(_at_start(context, _event(said)))
+    elif name == "stop":
+        _say(_at_stop(context, _event(said)))
+
+
+def _tell(refused: ConductorError) -> None:
+    print(f"conductor-git: {refused.message}", file=sys.stderr)
+
+
+def _tell_trouble(error: Exception, name: str) -> None:
+    from conductor_git.cli.bug import report_bug
+    from conductor_git.cli.main import of_the_system
+
+    refused = of_the_system(error)
+    if refused is None:
+        report_bug(error, ["hook", name], as_json=False)
+    else:
+        _tell(refused)
 
 
 def _beat(context: WorkerContext) -> None:
@@ -97,28 +120,28 @@ def _is_first(layout: Layout, context: WorkerContext, session: str) -> bool:
     return True
 
 
-def _event() -> dict[str, Any]:
-    """What standard input says; an empty event where it is no JSON object, or longer than any that means something."""
-    data = bytearray()
-    for piece in _pieces():
-        if len(data) <= _LONGEST_EVENT:
-            data += piece
+def _event(said: bytes) -> dict[str, Any]:
+    """What `said` means; an empty event where it is no JSON object, or longer than any that means something."""
     try:
-        found = json.loads(data) if len(data) <= _LONGEST_EVENT else None
+        found = json.loads(said) if len(said) <= _LONGEST_EVENT else None
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
-def _drain() -> None:
-    """Read what the agent writes, so that it never writes to nobody."""
-    for _ in _pieces():
-        pass
+def _said() -> bytes:
+    """All of standard input, so that the agent never writes to nobody; of what is too long, as much as tells so."""
+    data = bytearray()
+    for piece in pieces():
+        if len(data) <= _LONGEST_EVENT:
+            data += piece
+    return bytes(data)
 
 
-def _pieces() -> Iterator[bytes]:
-    if not sys.stdin.isatty():
-        while piece := os.read(0, _PIECE):
+def pieces(fd: int = 0, patience: float = _PATIENCE) -> Iterator[bytes]:
+    """What comes until the end, or until nothing came for so many seconds: some keep the pipe open."""
+    with suppress(OSError):  # there is none, or it is no file to be read
+        while not os.isatty(fd) and select.select([fd], [], [], patience)[0] and (piece := os.read(fd, _PIECE)):
             yield piece
 
 
