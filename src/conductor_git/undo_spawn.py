@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +24,6 @@ from conductor_git.worktree import (
     registered_git_dir,
     registrations,
     uncommitted,
-    worktrees,
 )
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -93,20 +92,37 @@ def _git_dir_of(project: Project, path: Path) -> Path | None:
 
 def _has_head_of(project: Project, git_dir: Path, ref: str) -> bool:
     """On the branch, or detached at a commit that some ref holds; at first git has none there, then one of zeros."""
-    head = durable.read_regular(git_dir / "HEAD", 4096).decode().strip() if (git_dir / "HEAD").exists() else ""
+    head = _head(git_dir)
     if not _COMMIT.fullmatch(head) or not head.strip("0"):
         return not head.strip("0") or head == f"ref: {ref}"
     return bool(project.git.run("for-each-ref", "--count=1", f"--contains={head}", ok=(0, 129)).out)
 
 
 def _can_go(project: Project, path: Path, ref: str, base: str) -> bool:
-    """The branch is checked out nowhere else, never was at another commit, and something else holds `base`."""
-    others = [entry for entry in worktrees(project.git) if entry.path != path]
-    if any(entry.branch_ref == ref for entry in others):
+    """The branch is checked out nowhere else, never was at another commit, and something else holds `base`.
+
+    `git worktree list` is not asked: it fails for what a kill of `git worktree add` leaves.
+    """
+    heads = {_head(git_dir) for git_dir in _other_git_dirs(project, path)}
+    if f"ref: {ref}" in heads:
         return False
     logged = project.git.run("reflog", "show", "--format=%H", ref, ok=(0, 128)).lines
     holders = project.git.run("for-each-ref", "--format=%(refname)", f"--contains={base}").lines
-    return {*logged} <= {base} and (any(one != ref for one in holders) or any(one.head == base for one in others))
+    return {*logged} <= {base} and (base in heads or any(one != ref for one in holders))
+
+
+def _other_git_dirs(project: Project, path: Path) -> Iterator[Path]:
+    common = project.layout.common_dir
+    mine = {*registrations(common, path), _git_dir_of(project, path)}
+    yield common
+    yield from (git_dir for git_dir in common.glob("worktrees/*") if git_dir not in mine)
+
+
+def _head(git_dir: Path) -> str:
+    try:
+        return durable.read_regular(git_dir / "HEAD", 4096).decode("utf-8", "replace").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
 
 
 def remove_half_made(project: Project, task_id: TaskId, facts: Mapping[str, Any], *, killed: bool) -> None:
