@@ -25,6 +25,14 @@ NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _Loader: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: Final[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
+_OPENED: Final = {
+    "while parsing a flow sequence": "the list",
+    "while parsing a flow mapping": "the mapping",
+    "while scanning a quoted scalar": "the quoted text",
+    "while scanning a simple key": "the key",
+}
+"""What libyaml calls what it was in the middle of."""
+
 _MISREAD: Final = re.compile(
     # What a reader of YAML 1.1 or 1.2 may take for something else than a string when it stands unquoted: null, bool,
     # merge, any number (a commit id can be 12345678e9), date, sexagesimal. Rather too wide than too narrow.
@@ -84,6 +92,12 @@ def _text(data: bytes, limit: int) -> str:
         raise BadYaml("not UTF-8", line, column) from bad
 
 
+def _begun(problem: yaml.MarkedYAMLError, line: int) -> str:
+    """Where that began which did not end: the parser notices it in a later line than the one with the mistake."""
+    what, mark = _OPENED.get(problem.context or ""), problem.context_mark
+    return f", for {what} that begins in line {mark.line + 1}" if what and mark and mark.line + 1 < line else ""
+
+
 def _place(text: str, index: int) -> tuple[int, int]:
     before = text[:index]
     return before.count("\n") + 1, len(before) - before.rfind("\n")
@@ -104,7 +118,7 @@ class _Reader:
         except yaml.MarkedYAMLError as problem:
             mark = problem.problem_mark or problem.context_mark
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            raise BadYaml(problem.problem or "not YAML", line, column) from problem
+            raise BadYaml(f"{problem.problem or 'not YAML'}{_begun(problem, line)}", line, column) from problem
         except yaml.reader.ReaderError as problem:
             line, column = _place(self._text, problem.position)
             raise BadYaml("a character that YAML does not allow", line, column) from problem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,21 @@ def test_a_record_goes_to_the_archive_and_comes_back_byte_for_byte(landed: Path,
     assert bytes_in(layout.tasks / "prices") == before
     assert bytes_in(layout.landings) == landings
     assert tasks.record(landed, "prices").state == "COMPLETED"
+
+
+def test_a_record_comes_back_beside_the_logs_that_a_killed_gc_left(
+    landed: Path, layout: Layout, tmp_path: Path
+) -> None:
+    before = bytes_in(layout.state_dir / "tasks"), bytes_in(layout.landings)
+    shutil.copytree(layout.landings, tmp_path / "landings")
+    gc(landed)
+    shutil.copytree(tmp_path / "landings", layout.landings, dirs_exist_ok=True)
+
+    (listed,) = kit.conductor("restore", "--json", cwd=landed).document["archived"]
+    done = subprocess.run(["sh", "-c", listed["back"]], check=False, capture_output=True)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (bytes_in(layout.tasks), bytes_in(layout.landings)) == before
 
 
 def test_a_record_that_somebody_needs_stays(landed: Path) -> None:

@@ -123,6 +123,8 @@ def test_no_document_reads_as_none() -> None:
         (b"a: 1\nb: x\xffy", 2, 5, "UTF-8"),
         (b"a: 1\nb: x\x01", 2, 5, "character"),
         (b"a: 1\n\tb: 2", 2, 1, "tab"),
+        (b"a: 1\nb: [x, y\nc: 1\n", 3, 2, "for the list that begins in line 2"),
+        (b"a: 1\nb: 'x\nc: 1\n", 4, 1, "for the quoted text that begins in line 2"),
     ],
 )
 def test_what_our_records_never_hold_is_refused_with_its_place(

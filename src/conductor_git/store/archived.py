@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -29,7 +30,21 @@ def archived(layout: Layout) -> tuple[Archived, ...]:
 
 def unpacking(layout: Layout, task_id: TaskId, archive: Path) -> str:
     there, into = quote(str(layout.task(task_id))), quote(str(layout.state_dir))
-    return f"test ! -e {there} && tar -xzkf {quote(str(archive))} -C {into}"
+    but = "".join(f" --exclude={quote(name)}" for name in _still_there(layout, archive))
+    return f"test ! -e {there} && tar -xzk{but} -f {quote(str(archive))} -C {into}"
+
+
+def _still_there(layout: Layout, archive: Path) -> list[str]:
+    """The logs in the archive that a killed `gc` left in their place: `tar -k` would end with a failure for them."""
+    import tarfile
+
+    try:
+        with tarfile.open(archive) as packed:
+            names = {"/".join(name.split("/")[:2]) for name in packed.getnames()}
+    except (OSError, EOFError, tarfile.TarError, zlib.error):
+        return []
+    logs = layout.landings.relative_to(layout.state_dir).as_posix()
+    return sorted(name for name in names if name.startswith(f"{logs}/") and (layout.state_dir / name).is_dir())
 
 
 def unknown_task(layout: Layout, task_id: TaskId) -> NotFound:
