@@ -138,3 +138,17 @@ def test_reviews_that_are_no_folder_are_told(repository: Path) -> None:
     mended(repository, "REVIEW_UNREADABLE")
 
     assert kit.conductor("show", "prices", cwd=repository).code == 0
+
+
+def test_a_copied_task_folder_becomes_no_second_task_on_the_same_worktree(repository: Path) -> None:
+    worktree = tasks.spawn(repository, "prices")
+    folder = Layout(repository / ".git").tasks / "prices"
+    shutil.copytree(folder, folder.with_name("prices.bak"))
+
+    (done,) = mended(repository, "BAD_RECORD")["mended"]
+
+    assert "has all that there was of it" in done["done"]
+    assert kit.conductor("ctx", "--field", "task_id", cwd=worktree).out == "prices\n"
+    folder.rename(folder.with_name("prices.old"))
+    mended(repository, "BAD_RECORD", "WORKTREE_WITHOUT_RECORD")
+    assert tasks.record(repository, "prices").worktree == str(worktree)

@@ -71,6 +71,9 @@ def rebuilt(
     What neither the bus nor the context says is as the damaged record's lines say, or as if it had never been given:
     the attempts, and how a landing went. It never needs fewer approvals than any of them says.
     """
+    if lines.get("task_id", task_id) != task_id:
+        # The folder was copied or renamed: they speak for the worktree and the branch of another task.
+        lines = {key: value for key, value in lines.items() if key == "reviews_required"}
     said: dict[str, Any] = {key: value for key, value in lines.items() if key not in (*_LISTS, *_PARTS)}
     said |= {} if known is None else _from_context(*known)
     steps = steps_told(told)
