@@ -152,3 +152,20 @@ def test_a_copied_task_folder_becomes_no_second_task_on_the_same_worktree(reposi
     folder.rename(folder.with_name("prices.old"))
     mended(repository, "BAD_RECORD", "WORKTREE_WITHOUT_RECORD")
     assert tasks.record(repository, "prices").worktree == str(worktree)
+
+
+def test_a_damaged_record_stays_where_none_can_be_written(repository: Path) -> None:
+    tasks.spawn(repository, "prices")
+    record = record_of(repository)
+    record.write_text("reviews_required: 3\n")
+    lock = record.with_name(f"{record.name}.lock")
+    lock.unlink()
+    lock.mkdir()
+
+    done = doctor(repository, "--fix")
+
+    assert [bool(one["refused"]) for one in done["mended"]] == [True]
+    assert record.read_text() == "reviews_required: 3\n"
+    lock.rmdir()
+    mended(repository, "BAD_RECORD")
+    assert tasks.record(repository, "prices").reviews_required == 3

@@ -10,7 +10,7 @@ from pathlib import Path
 from shlex import quote
 
 from conductor_git import durable, journal
-from conductor_git.errors import BadRecord, BadTaskId, NotFound
+from conductor_git.errors import BadRecord, BadTaskId, ConductorError, NotFound
 from conductor_git.layout import Layout
 from conductor_git.message import Message
 from conductor_git.names import TaskId, parse_task_id
@@ -123,9 +123,15 @@ def _rebuild(project: Project, finding: Finding, at: datetime) -> str:  # noqa: 
             if not layout.task(task_id).exists():
                 return ""
             return f"{set_aside(layout, layout.task(task_id), 'tasks')} has all that there was of it"
-        aside = f", the damaged one is {set_aside(layout, path, task_id)}" if os.path.lexists(path) else ""
-        project.runs.create(run)
-        return f"rebuilt the record of {task_id}: {run.state}{aside}"
+        aside = set_aside(layout, path, task_id) if os.path.lexists(path) else None
+        try:
+            project.runs.create(run)
+        except ConductorError:
+            if aside is not None:
+                durable.move(aside, path)  # what can be read of it is wanted for the next try
+            raise
+        damaged = f", the damaged one is {aside}" if aside else ""
+        return f"rebuilt the record of {task_id}: {run.state}{damaged}"
 
 
 def _is_well(project: Project, task_id: TaskId) -> bool:
