@@ -185,6 +185,18 @@ def test_spoilt_entries_are_passed_over_and_the_next_refill_puts_the_pool_right(
     assert [kit.git(Path(entry.path), "status", "--porcelain") for entry in later] == [""] * len(SPOILT)
 
 
+def test_a_pool_that_was_deleted_by_hand_is_filled_again_after_the_next_spawn(acme: Path) -> None:
+    entries = pooled.refilled(acme)
+    for entry in entries:
+        shutil.rmtree(entry.path)
+
+    spawned(acme, "plain")
+
+    kit.until(lambda: [Path(entry.path).is_dir() for entry in pooled.ready(acme)] == [True, True])
+    pooled.quiet(acme)
+    assert pooled.leftovers(acme) == []
+
+
 def test_an_entry_that_a_person_locked_is_passed_over_and_stays(acme: Path) -> None:
     entries = pooled.refilled(acme)
     for entry in entries:

@@ -24,6 +24,7 @@ from conductor_git.pool.place import can_be, is_kept, may_be_removed
 from conductor_git.worktree import registrations
 
 _LIMIT: Final = 4 * 1024 * 1024
+_PASSED_OVER: Final = "passed-over"
 
 
 class State(StrEnum):
@@ -72,6 +73,17 @@ def entries(layout: Layout, state: State) -> tuple[Entry, ...]:
 def is_in_use(layout: Layout) -> bool:
     """Whether there is, or was, a pool: costs one look at the disk where there never was one."""
     return layout.pool.is_dir()
+
+
+def pass_over(layout: Layout) -> None:
+    """Note that a spawn found something in the pool and nothing to take: the records alone do not say so."""
+    with suppress(OSError):
+        (layout.pool / _PASSED_OVER).touch()
+
+
+def is_passed_over(layout: Layout) -> bool:
+    """Whether a spawn found nothing to take since the pool was looked through."""
+    return (layout.pool / _PASSED_OVER).exists()
 
 
 def write(layout: Layout, entry: Entry, state: State) -> None:
@@ -138,6 +150,7 @@ def clear_taken(layout: Layout) -> None:
 
 def clear_made(layout: Layout) -> None:
     """Clear away what a killed refill left. Call it with the refill's lock held."""
+    (layout.pool / _PASSED_OVER).unlink(missing_ok=True)
     for record in layout.pool.glob(".*.tmp"):
         record.unlink(missing_ok=True)
     for entry in entries(layout, State.MAKING):

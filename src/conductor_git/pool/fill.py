@@ -19,7 +19,18 @@ from conductor_git.ground.files import Files
 from conductor_git.layout import Layout
 from conductor_git.names import CommitId
 from conductor_git.pool.caches import move_caches
-from conductor_git.pool.entry import Entry, State, clear_made, clear_taken, discard, drop, drop_folder, entries, write
+from conductor_git.pool.entry import (
+    Entry,
+    State,
+    clear_made,
+    clear_taken,
+    discard,
+    drop,
+    drop_folder,
+    entries,
+    is_passed_over,
+    write,
+)
 from conductor_git.pool.place import may_be_removed, new_name
 from conductor_git.pool.take import is_as_made, looks, settings
 from conductor_git.processtable import standing_in
@@ -44,11 +55,11 @@ class Wanted:
 
 
 def needs_care(layout: Layout, size: int) -> bool:
-    """Whether a refill would find something to do, by the records alone."""
+    """Whether a refill would find something to do, by the records, and by what spawns found beside them."""
     if size == 0 and not layout.pool.is_dir():
         return False
     others = any(entries(layout, state) for state in (State.MAKING, State.TAKEN, State.USED))
-    return others or len(entries(layout, State.READY)) != size
+    return others or is_passed_over(layout) or len(entries(layout, State.READY)) != size
 
 
 def fill(git: Git, integration: Git, layout: Layout, wanted: Wanted) -> None:

@@ -24,6 +24,7 @@ from conductor_git.pool.entry import (
     drop_folder,
     entries,
     is_in_use,
+    pass_over,
     withdraw,
     write,
 )
@@ -65,12 +66,15 @@ def _moved(layout: Layout, path: Path, commit: CommitId, files: Files) -> Entry 
     """The entry whose files and registration are at `path` now; the nearest to `commit` first."""
     durable.make_directory(path.parent)
     with durable.lock(layout.worktree_lock, seconds=60, purpose="take from the pool"):
-        ready = [entry for entry in entries(layout, State.READY) if entry.made_by == repr(files)]
+        there = entries(layout, State.READY)
+        ready = [entry for entry in there if entry.made_by == repr(files)]
         for entry in sorted(ready, key=lambda one: (one.commit != commit, not one.warm)):
             if is_as_made(layout, entry):
                 with suppress(OSError):
                     _move(layout, entry, path)
                     return entry
+        if there:
+            pass_over(layout)
     return None
 
 
