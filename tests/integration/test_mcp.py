@@ -128,8 +128,11 @@ def test_a_worker_that_was_retried_since_is_refused(repository: Path) -> None:
                 assert (await asyncio.to_thread(kit.conductor, *words, cwd=repository)).code == 0
             for tool in ("heartbeat", "start", "done"):
                 assert (await refused(worker, tool))["code"] == "STALE_GENERATION"
+            assert (await refused(worker, "post", body="mine"))["code"] == "STALE_GENERATION"
+            assert (await refused(worker, "ask", question="mine?", wait=1))["code"] == "STALE_GENERATION"
 
     together(test)
+    assert "mine" not in kit.conductor("bus", "read", cwd=repository).out
 
 
 HOSTILE: tuple[tuple[str, dict[str, Any], str], ...] = (

@@ -73,7 +73,8 @@ def _merge(seat: Seat, asked: arguments.Merge, _: Call) -> dict[str, Any]:
 TOOLS: Final = (
     Tool(
         "spawn",
-        "Give a task a branch and a worktree, and start its agent there. The prompt is all that its worker knows.",
+        "Give a task a branch and a worktree, and start its agent there; where `agent` is null in the answer, none is "
+        "configured and nobody works on it. The prompt is all that its worker knows.",
         arguments.Spawn,
         _spawn,
     ),

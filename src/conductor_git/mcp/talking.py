@@ -10,6 +10,7 @@ from conductor_git.mcp.call import Call
 from conductor_git.mcp.seat import Seat
 from conductor_git.message import Message, Parent, message_document
 from conductor_git.names import RunId, TaskId, parse_task_id
+from conductor_git.workflow.beat import require_current
 from conductor_git.workflow.say import Said, said_document
 from conductor_git.workflow.say import say as put
 
@@ -25,11 +26,18 @@ def post(seat: Seat, wanted: arguments.Post, _: Call) -> dict[str, Any]:
     """Of a worker about its own task, of a coordinator about the one it names."""
     task = task_of(wanted.task) if seat.context is None else seat.context.task_id
     message = worded(seat, wanted.body, wanted.type, task, wanted.answers)
-    return said_document(message, put(seat.project.bus, message))
+    return said_document(message, _put(seat, message))
 
 
 def question(seat: Seat, body: str) -> Said:
-    return put(seat.project.bus, worded(seat, body, "QUESTION", seat.own.task_id))
+    return _put(seat, worded(seat, body, "QUESTION", seat.own.task_id))
+
+
+def _put(seat: Seat, message: Message) -> Said:
+    """Post it; refused of a worker whose task was retried since."""
+    if seat.context is not None:
+        require_current(seat.project.layout, seat.context.task_id, seat.by)
+    return put(seat.project.bus, message)
 
 
 def worded(seat: Seat, body: str, kind: str, task: TaskId | None, answers: str = "") -> Message:

@@ -16,13 +16,8 @@ if TYPE_CHECKING:
     from conductor_git.bus.base import Bus
 
 
-def beat(
-    layout: Layout, bus: Callable[[], Bus], task_id: TaskId, *, by: Actor, project_id: str, note: str | None = None
-) -> None:
-    """Set the mtime of the task's heartbeat file to now; with a note, post it as PROGRESS on `bus()` too.
-
-    The file is touched and never written, so a beat costs no flush. The record is only searched for its generation.
-    """
+def require_current(layout: Layout, task_id: TaskId, by: Actor) -> None:
+    """Refuse a worker whose task was retried since: it cannot speak for its successor."""
     current = int(glance(layout, task_id, "generation") or 1)
     claimed = by.generation_for(task_id)
     if claimed is not None and claimed < current:
@@ -32,6 +27,16 @@ def beat(
             task_id=task_id,
             generation=current,
         )
+
+
+def beat(
+    layout: Layout, bus: Callable[[], Bus], task_id: TaskId, *, by: Actor, project_id: str, note: str | None = None
+) -> None:
+    """Set the mtime of the task's heartbeat file to now; with a note, post it as PROGRESS on `bus()` too.
+
+    The file is touched and never written, so a beat costs no flush. The record is only searched for its generation.
+    """
+    require_current(layout, task_id, by)
     touch(layout, task_id)
     touch_activity(layout, task_id)
     if note:
