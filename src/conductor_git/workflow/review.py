@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -110,7 +111,9 @@ def _whole(commit: str) -> CommitId:
         return parse_commit(commit)
     except BadField as bad:
         raise BadInput(
-            f"--commit takes the whole id of a commit: {bad}", hint="git rev-parse HEAD", commit=commit[:80]
+            f"a review takes the whole id of a commit: {bad}",
+            hint=f"git rev-parse --verify {shlex.quote(commit[:80])}",
+            commit=commit[:80],
         ) from bad
 
 
