@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from pathlib import Path
 
 from conductor_git.cli.agent.guiding import guide, skill
+from conductor_git.identity import find_context
 from tests import kit
 from tests.docs.blocks import TOP
 from tests.docs.test_commands import complaints
@@ -40,3 +42,16 @@ def test_in_a_worktree_the_guide_names_its_task(repository: Path) -> None:
     assert (inside.code, outside.code) == (0, 0)
     assert "bus read --task prices" in inside.out
     assert outside.document["guide"] == guide(None)
+
+
+def test_the_guide_followed_as_it_stands_leads_from_a_new_worktree_to_the_review(repository: Path) -> None:
+    assert kit.conductor("spawn", "prices", "-m", "Pears cost 5", "--no-start", cwd=repository).code == 0
+    place = Path(tasks.record(repository, "prices").worktree)
+    (place / "prices.txt").write_text("pears 5\n")
+    lines = [line.strip() for line in guide(find_context(place, {}).context).splitlines() if line.startswith("    ")]
+    script = "\n".join(line for line in lines if line.split()[1] not in ("spawn", "wait", "fail"))
+    path = f"PATH={kit.console_script().parent}{os.pathsep}{os.environ['PATH']}"
+
+    subprocess.run(["env", path, "sh", "-e", "-c", script], cwd=place, check=True, capture_output=True)
+
+    assert tasks.record(repository, "prices").state == "IN_REVIEW"

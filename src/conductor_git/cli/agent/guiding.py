@@ -28,6 +28,11 @@ _ANY_TARGET: Final = "the target"
 _MOST_CONTEXT: Final = 6000
 """So many characters of the context are put into a session: with the rest they stay below the 10,000 that Claude Code
 and Codex take whole."""
+_BEGIN: Final = """\
+Look what your task is. Where its state is ASSIGNED, take it up:
+
+    conductor-git ctx
+    conductor-git start"""
 _SKILL: Final = """\
 ---
 name: conductor-git
@@ -41,7 +46,7 @@ def guide(context: WorkerContext | None) -> str:
     """How any agent works as a worker, in less than sixty lines; of this worker's task where it is one."""
     task, target = (context.task_id, context.target) if context else (_ANY_TASK, _ANY_TARGET)
     how = protocol(task, target).removeprefix("## How you work here\n\n")
-    return "\n".join((f"# Working as a worker of conductor-git\n\n{how}\n\n## The commands\n", *_listed()))
+    return "\n".join((f"# Working as a worker of conductor-git\n\n{_BEGIN}\n\n{how}\n\n## The commands\n", *_listed()))
 
 
 def skill() -> str:
