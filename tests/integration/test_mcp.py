@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -133,6 +134,17 @@ def test_a_worker_that_was_retried_since_is_refused(repository: Path) -> None:
 
     together(test)
     assert "mine" not in kit.conductor("bus", "read", cwd=repository).out
+
+
+def test_a_repository_that_is_gone_is_told_and_not_made_anew(repository: Path) -> None:
+    async def test() -> None:
+        async with speaking(repository) as boss:
+            shutil.rmtree(repository)
+            for tool, given in (("status", {}), ("post", {"body": "for whom?"})):
+                assert (await refused(boss, tool, **given))["code"] == "NOT_A_REPOSITORY"
+
+    together(test)
+    assert not repository.exists()
 
 
 HOSTILE: tuple[tuple[str, dict[str, Any], str], ...] = (

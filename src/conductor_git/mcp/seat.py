@@ -10,7 +10,7 @@ from datetime import datetime
 from conductor_git import journal
 from conductor_git.actor import Actor
 from conductor_git.context import WorkerContext
-from conductor_git.errors import ConductorError
+from conductor_git.errors import ConductorError, NotARepository
 from conductor_git.project import Project
 
 
@@ -31,6 +31,12 @@ class Seat:
     def own(self) -> WorkerContext:
         assert self.context is not None  # the worker's tools are offered to nobody else
         return self.context
+
+    def require_repository(self) -> None:
+        """Refuse where it was removed or moved since: else a message would make its state directory anew."""
+        common = self.project.layout.common_dir
+        if not (common / "HEAD").exists():
+            raise NotARepository(f"{common} is no git directory any more", hint="conductor-git mcp --help")
 
     def mend(self) -> None:
         """Finish or take back what a killed command left, as every command does before its own work."""

@@ -27,5 +27,6 @@ class Tool:
     def answer(self, seat: Seat, given: Mapping[str, Any] | None, call: Call) -> dict[str, Any]:
         """The document that the command of the same work prints with `--json`; a refusal is raised."""
         arguments = checked(self.takes, given, self.name)
+        seat.require_repository()
         seat.mend()
         return {"schema": SCHEMA, **self.run(seat, arguments, call)}
