@@ -25,7 +25,10 @@ from conductor_git.names import is_text
 
 _WORKER: Final = "You are the worker of task {task}. Call whoami, work and commit in your worktree, then call done."
 _REVIEWER: Final = "You are {task}, and review the task {reviewed}. Call whoami, look at its diff, then call review."
-_COORDINATOR: Final = "You coordinate workers: spawn tasks, wait for them, review their diffs, merge what is approved."
+_COORDINATOR: Final = (
+    "You coordinate workers: spawn tasks, wait for them, review their diffs, merge what is approved. A worker may wait "
+    "for your answer meanwhile: read with types [QUESTION], and post with its msg_id as `answers`."
+)
 _SHOWN: Final = 80
 
 Told = Callable[[Exception], Mapping[str, Any]]
