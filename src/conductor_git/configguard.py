@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -30,7 +31,8 @@ _LIMIT: Final = 1 << 20
 def agree(layout: Layout, entries: Entries) -> None:
     """Take the exec-capable keys as they are now for what may run from here on."""
     durable.make_directory(layout.state_dir)
-    durable.write_through(layout.agreed_config, json.dumps(_known(layout, entries)).encode())
+    with _writing(layout):
+        durable.write_through(layout.agreed_config, json.dumps(_known(layout, entries)).encode())
 
 
 def changed_keys(layout: Layout, entries: Entries) -> tuple[str, ...]:
@@ -141,9 +143,20 @@ def accept(layout: Layout, key: str, values: Sequence[str]) -> None:
 
     Every other key stays what it was agreed to be. Nothing is written where nobody has agreed to anything yet.
     """
-    before = _read(layout)
-    if before is None:
+    if not layout.agreed_config.exists():
         return
-    after = {name: known for name, known in before.items() if name != key} | ({key: [*values]} if values else {})
-    if after != before:
-        durable.write_through(layout.agreed_config, json.dumps(after).encode())
+    with _writing(layout):
+        before = _read(layout) or {}
+        after = {name: known for name, known in before.items() if name != key} | ({key: [*values]} if values else {})
+        if after != before:
+            durable.write_through(layout.agreed_config, json.dumps(after).encode())
+
+
+def drop_temporaries(layout: Layout) -> None:
+    """Remove what a killed writer of what is agreed to left beside it."""
+    with _writing(layout):
+        durable.drop_temporaries(layout.agreed_config)
+
+
+def _writing(layout: Layout) -> AbstractContextManager[object]:
+    return durable.lock(layout.locks / "git-config", purpose="agreed config")

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from conductor_git import durable, gitlocks, integration, journal, leases, worktree
+from conductor_git import configguard, durable, gitlocks, integration, journal, leases, worktree
 from conductor_git.errors import BadRecord, ConductorError
 from conductor_git.journal import Intent
 from conductor_git.landing import gates
@@ -79,6 +79,7 @@ def _drop_temporary_files(layout: Layout, task_id: TaskId) -> None:
     integration.drop_temporaries(layout)
     integration.drop_scratch(layout)
     leases.drop_temporary_files(layout)
+    configguard.drop_temporaries(layout)
     record = layout.run_info(task_id)
     if not record.parent.is_dir():
         return
