@@ -7,7 +7,11 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from conductor_git.actor import COORDINATOR
+from conductor_git.cli.preparing import aloud
+from conductor_git.config.model import SetupStep
 from conductor_git.names import parse_task_id
 from conductor_git.processtable import carrying
 from conductor_git.project import open_project
@@ -19,6 +23,7 @@ from conductor_git.workflow.spawning import order as ordering
 from tests import kit
 from tests.integration.furnished import configured, refused
 from tests.kit import tasks
+from tests.kit.keyboard import at_a_shell
 
 
 def with_setup(repository: Path, *commands: str, timeout: str = "1m", more: str = "") -> None:
@@ -128,13 +133,40 @@ def killed_in_setup(repository: Path) -> Path:
 def test_after_a_kill_in_the_setup_whoever_starts_the_worker_runs_it_first(repository: Path) -> None:
     place = killed_in_setup(repository)
 
+    assert "its setup has not run to its end" in kit.conductor("show", "prices", cwd=repository).out
     (place / "go.txt").touch()
     done = kit.conductor("start", "prices", cwd=repository)
 
     assert done.code == 0, done.err
+    assert "◎ setup, step1: echo ran" in done.err
     assert tasks.record(repository, "prices").state == "WORKING"
     assert (place / "ran.txt").read_text() == "ran\nran\n"
     assert carrying(TREE_VARIABLE, str(place)) == set()
+
+
+def test_at_a_terminal_an_interrupted_setup_is_told_with_what_goes_on_from_there(repository: Path) -> None:
+    with_setup(repository, "touch ran.txt; exec sleep 600")
+    place = repository.parent / "acme.worktrees" / "prices"
+
+    with at_a_shell("conductor-git", "spawn", "prices", cwd=repository) as person:
+        kit.until((place / "ran.txt").exists)
+        person.type("\x03")
+        person.sees(f"the setup step step1 was ended; prices is there without its setup, in {place}")
+        person.sees("conductor-git start prices")
+
+    assert carrying(TREE_VARIABLE, str(place)) == set()
+
+
+def test_at_a_terminal_a_step_that_takes_long_tells_of_its_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    leader, follower = os.openpty()
+    with os.fdopen(leader, "rb", buffering=0) as screen, os.fdopen(follower, "w") as terminal:
+        monkeypatch.setattr("sys.stderr", terminal)
+
+        aloud(long_seconds=0).began(SetupStep(name="deps", run="npm ci"), Path("/a place/deps.log"))
+
+        seen = screen.read(4096)
+        while b"tail -f '/a place/deps.log'" not in seen:
+            seen += screen.read(4096)
 
 
 def test_what_a_killed_spawn_left_of_a_setup_ends_with_the_task(repository: Path) -> None:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+from shlex import quote
+from threading import Timer
+from typing import Final
+
 from conductor_git.cli.output import narrate, took
 from conductor_git.config.model import SetupStep
 from conductor_git.include import Included
+from conductor_git.run import Run
 from conductor_git.runner.setup import Listener, StepResult
 from conductor_git.wording import counted
 
+_LONG_SECONDS: Final = 2.0
 
-def aloud() -> Listener:
-    """Tells everything on standard error."""
-    return Listener(_included, _began, _ended)
+
+def aloud(*, long_seconds: float = _LONG_SECONDS) -> Listener:
+    """Tells everything on standard error; a person at a terminal also where to look on, if a step takes long."""
+    step = _Step(long_seconds)
+    return Listener(_included, step.began, step.ended, step.interrupted)
 
 
 def _included(came: Included) -> None:
@@ -22,10 +32,34 @@ def _included(came: Included) -> None:
         narrate("○", f"{' and '.join(what)} came along from the main checkout")
 
 
-def _began(step: SetupStep) -> None:
-    narrate("◎", f"setup, {step.name}: {step.run}")
+class _Step:
+    """The step that is running, and the timer that tells of its log."""
 
+    def __init__(self, long_seconds: float) -> None:
+        self._long_seconds = long_seconds
+        self._timer: Timer | None = None
 
-def _ended(result: StepResult) -> None:
-    if result.passed:
-        narrate("✓", f"{result.name} took {took(result.seconds)}")
+    def began(self, step: SetupStep, log: Path) -> None:
+        narrate("◎", f"setup, {step.name}: {step.run}")
+        if sys.stderr.isatty():
+            self._timer = Timer(self._long_seconds, narrate, ("↳", f"tail -f {quote(str(log))}"))
+            self._timer.daemon = True
+            self._timer.start()
+
+    def ended(self, result: StepResult) -> None:
+        self._stop()
+        if result.passed:
+            narrate("✓", f"{result.name} took {took(result.seconds)}")
+
+    def interrupted(self, step: SetupStep, run: Run) -> None:
+        self._stop()
+        if sys.stderr.isatty():
+            print(file=sys.stderr)  # after the ^C that the terminal has written
+        narrate(
+            "▲", f"the setup step {step.name} was ended; {run.task_id} is there without its setup, in {run.worktree}"
+        )
+        narrate("↳", f"conductor-git {'resume' if run.has_agent else 'start'} {run.task_id}  # runs it first")
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()

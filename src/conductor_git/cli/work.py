@@ -21,6 +21,7 @@ from conductor_git.wording import several
 
 if TYPE_CHECKING:
     from conductor_git.config.model import Config
+    from conductor_git.runner.setup import Listener
     from conductor_git.workflow.spawning.order import Order, Plan
 
 app = typer.Typer()
@@ -149,8 +150,13 @@ def start(task: TaskHere = None, as_json: Json = False) -> None:
     """Take the task up: ASSIGNED → WORKING."""
     from conductor_git.workflow.start import start as take_up
 
+    def listening() -> Listener:
+        from conductor_git.cli.preparing import aloud  # only where there is a setup to hear of
+
+        return aloud()
+
     place = here()
-    run = take_up(place.project, place.task(task), by=place.actor, at=utcnow())
+    run = take_up(place.project, place.task(task), by=place.actor, at=utcnow(), listening=listening)
     _answer(run, as_json, f"{run.task_id} {run.state}")
     narrate("✓", f"{run.task_id} is being worked on in {run.worktree}")
 

@@ -54,8 +54,11 @@ class Listener:
     """What a surface wants to hear while a worktree is made ready. Called synchronously; must not raise."""
 
     included: Callable[[Included], None] = lambda came: None
-    began: Callable[[SetupStep], None] = lambda step: None
+    began: Callable[[SetupStep, Path], None] = lambda step, log: None
+    """A step, and the file that its output goes to."""
     ended: Callable[[StepResult], None] = lambda result: None
+    interrupted: Callable[[SetupStep, Run], None] = lambda step, run: None
+    """We were, in a step; it is ended, and it and the rest are still to run."""
 
 
 DEAF: Final = Listener()
@@ -87,8 +90,12 @@ def set_up(
             return run  # somebody was faster
         process.end_carrying(TREE_VARIABLE, run.worktree)
         for step in config.setup:
-            listener.began(step)
-            result = _result(project, run, step, give_up)
+            listener.began(step, _log(project, run, step))
+            try:
+                result = _result(project, run, step, give_up)
+            except KeyboardInterrupt:
+                listener.interrupted(step, run)
+                raise
             if not result.passed and give_up():
                 return run
             listener.ended(result)
@@ -106,9 +113,8 @@ def end_setup(project: Project, run: Run) -> None:
 
 
 def _result(project: Project, run: Run, step: SetupStep, give_up: Callable[[], bool]) -> StepResult:
-    logs = project.layout.setup_logs(run.task_id)
-    durable.make_directory(logs)
-    log = logs / f"{step.name}.log"
+    log = _log(project, run, step)
+    durable.make_directory(log.parent)
     code, seconds = process.run_limited(
         step.run,
         cwd=Path(run.worktree),
@@ -119,6 +125,10 @@ def _result(project: Project, run: Run, step: SetupStep, give_up: Callable[[], b
         give_up=give_up,
     )
     return StepResult(step.name, step.run, code, round(seconds, 3), str(log))
+
+
+def _log(project: Project, run: Run, step: SetupStep) -> Path:
+    return project.layout.setup_logs(run.task_id) / f"{step.name}.log"
 
 
 def _over(project: Project, run: Run, path: Path) -> None:

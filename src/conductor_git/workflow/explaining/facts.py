@@ -37,6 +37,8 @@ class Tree(NamedTuple):
     """Looked for only where somebody may hand in."""
     trouble: str = ""
     """Why it could not be looked at."""
+    is_to_be_set_up: bool = False
+    """Looked for only where nobody has begun."""
 
 
 class Need(NamedTuple):

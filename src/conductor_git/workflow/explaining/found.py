@@ -41,6 +41,10 @@ def tree(project: Project, row: Row, tip: str | None) -> Tree:
     run, path = row.run, Path(row.run.worktree)
     if not path.is_dir():
         return Tree(is_there=False)
+    if run.state is State.ASSIGNED:
+        from conductor_git.readiness import expects_setup
+
+        return Tree(is_to_be_set_up=expects_setup(project.layout, path))
     if run.state.is_final or run.review_of is not None or tip is None or not _may_hand_in(row):
         return Tree()
     from conductor_git.worktree import registered_git_dir, under_way

@@ -29,10 +29,19 @@ def assigned(facts: Facts) -> Explanation:
     if is_at_work(facts):
         return Explanation("its agent to start", (*agent_lines(facts), *foresight(facts)), (ours("stop", run),))
     if run.has_agent:
-        because = ("its agent was not started", *(agent_lines(facts) if run.supervision is not None else ()))
+        because = (
+            *_setup(facts),
+            "its agent was not started",
+            *(agent_lines(facts) if run.supervision is not None else ()),
+        )
         return Explanation("its worker to start", (*because, *foresight(facts)), (ours("resume", run),))
-    because = ("it has no agent of ours: whoever takes it up says so",)
+    because = (*_setup(facts), "it has no agent of ours: whoever takes it up says so")
     return Explanation("its worker to start", (*because, *foresight(facts)), (ours("start", run),))
+
+
+def _setup(facts: Facts) -> Iterator[str]:
+    if facts.tree.is_to_be_set_up:
+        yield "its setup has not run to its end: what starts the worker runs it first"
 
 
 def working(facts: Facts) -> Explanation:
