@@ -90,14 +90,16 @@ def registrations(common_dir: Path, path: Path) -> tuple[Path, ...]:
     """The entries under `worktrees/` of the directory `path`: the complete ones, or what a kill left of one.
 
     A registration without what `gitdir` says is a moment in the life of any `git worktree add`, and of a removal; it
-    counts as left behind when it carries the directory's name and stays as it is for the grace time.
+    counts as left behind when it carries the directory's name (git writes its first dot as a dash) and stays as it is
+    for the grace time.
     """
     entries = [entry for entry in sorted(common_dir.glob("worktrees/*")) if entry.is_dir()]
     whole = tuple(entry for entry in entries if _registered(entry) == str(path / ".git"))
+    name = f"-{path.name[1:]}" if path.name.startswith(".") else path.name
     return whole or tuple(
         entry
         for entry in entries
-        if entry.name == path.name or (entry.name.startswith(path.name) and entry.name[len(path.name) :].isdigit())
+        if entry.name == name or (entry.name.startswith(name) and entry.name[len(name) :].isdigit())
         if not _registered(entry) and gitlocks.stands_still(entry)
     )
 

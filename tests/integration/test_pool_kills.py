@@ -14,6 +14,7 @@ import pytest
 
 from conductor_git import durable
 from conductor_git.pool import fill
+from conductor_git.pool.entry import State, drop, write
 from conductor_git.project import open_project
 from conductor_git.workflow import refill
 from tests import kit
@@ -88,3 +89,18 @@ def _empty(repository: Path) -> None:
     layout = open_project(repository).layout
     with durable.lock(layout.pool_lock):
         fill.empty(layout, lambda entry: None)
+
+
+def test_a_registration_without_its_place_is_known_by_the_name_that_git_gave_it(repository: Path) -> None:
+    pooled.configured(repository, "pool: {size: 1}\n")
+    (entry,) = pooled.refilled(repository)
+    layout, git_dir = open_project(repository).layout, Path(entry.git_dir)
+    (git_dir / "gitdir").unlink()
+    write(layout, entry, State.MAKING)
+    drop(layout, entry, State.READY)
+
+    pooled.refilled(repository)
+
+    assert not git_dir.exists()
+    assert not Path(entry.path).exists()
+    assert pooled.leftovers(repository) == []
