@@ -90,3 +90,22 @@ def test_right_after_it_doctor_finds_nothing(repository: Path) -> None:
     assert kit.conductor("init", "--json", cwd=repository).document["kinds"] == []
     warnings = kit.conductor("init", "--json", cwd=repository).document["warnings"]
     assert [warning for warning in warnings if "agent" not in warning] == []
+
+
+def test_in_a_bare_repository_the_config_belongs_into_a_worktree(repository: Path, tmp_path: Path) -> None:
+    bare, worktree = tmp_path / "bare.git", tmp_path / "side"
+    kit.git(tmp_path, "clone", "--quiet", "--bare", str(repository), str(bare))
+    kit.git(bare, "worktree", "add", "--quiet", str(worktree), "-b", "side")
+    tasks.write(worktree, SIGNS["Rust"])
+
+    outside = kit.conductor("init", "--yes", "--json", cwd=bare).document
+    inside = kit.conductor("init", "--yes", "--json", cwd=worktree).document
+
+    assert outside["is_written"] is False
+    assert not (bare / ".conductor.yaml").exists()
+    assert (inside["config"], inside["is_written"]) == (str(worktree / ".conductor.yaml"), True)
+    assert inside["kinds"] == ["Rust"]
+    kit.git(worktree, "add", ".conductor.yaml")
+    kit.git(worktree, "commit", "--quiet", "-m", "Configure")
+    kit.git(bare, "update-ref", "refs/heads/main", "side")
+    assert kit.conductor("init", "--json", cwd=bare).document["suggestion"] is None, "HEAD has one"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 from conductor_git.cli.here import here
@@ -14,8 +15,8 @@ from conductor_git.workflow.init import Ground, look, write_config
 def begin(*, yes: bool, as_json: bool) -> None:
     """Look, and write the suggested config where there is none and somebody says yes."""
     project = here().project
-    ground = look(project, now=utcnow())
-    wants = ground.suggestion is not None and (yes or (not as_json and _agreed(ground)))
+    ground = look(project, Path.cwd(), now=utcnow())
+    wants = ground.suggestion is not None and ground.is_writable and (yes or (not as_json and _agreed(ground)))
     is_written = wants and write_config(project, ground)
     if as_json:
         document(**_document(ground, is_written))
@@ -43,7 +44,10 @@ def _tell_config(ground: Ground, is_written: bool) -> None:
         narrate("✓", f"{ground.config} is written; workers see it once it is committed:")
         narrate("↳", "git add .conductor.yaml && git commit -m 'Set up conductor-git'")
     elif ground.suggestion is None:
-        narrate("○", f"{ground.config} is there, and stays as it is")
+        there = ground.config if ground.config.is_file() else f"HEAD:{ground.config.name}"
+        narrate("○", f"{there} is there, and stays as it is")
+    elif not ground.is_writable:
+        narrate("○", "a config would have to be committed: to write one, run init in a worktree of this repository")
     else:
         narrate("○", "nothing was written, and nothing has to be; to write it: conductor-git init --yes")
 

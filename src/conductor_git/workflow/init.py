@@ -10,6 +10,7 @@ from pathlib import Path
 
 from conductor_git import durable, gitcmd
 from conductor_git.environment import inherited
+from conductor_git.history import objects
 from conductor_git.layout import CONFIG_NAME
 from conductor_git.project import Project, current_branch, require_commits
 from conductor_git.settings import resolved
@@ -24,6 +25,9 @@ class Ground:
     """What `look` found. `suggestion` is the config that could be written, None where there is one already."""
 
     config: Path
+    """Where it is, or would be written."""
+    is_writable: bool
+    """Nobody commits what lies in a bare repository itself."""
     kinds: tuple[str, ...]
     facts: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -31,25 +35,36 @@ class Ground:
     next_command: str
 
 
-def look(project: Project, *, now: datetime) -> Ground:
+def look(project: Project, start: Path, *, now: datetime) -> Ground:
     """Look at git, the repository, its file system, its config and the agents of this machine.
 
-    Refuses what no worker can start from: git that is too old, no commit, a config that cannot be read. Makes nothing
-    but files of locks in the state directory.
+    Of a bare repository the worktree around `start` is looked at, and whether HEAD has a config. Refuses what no worker
+    can start from: git that is too old, no commit, a config that cannot be read. Makes nothing but files of locks in
+    the state directory.
     """
     gitcmd.require_recent()
     require_commits(project)
     resolved(project)
-    found, agents = ways(project.repository), _agents(project)
-    config = project.repository / CONFIG_NAME
+    checkout = _checkout(project, start)
+    found, agents = ways(checkout), _agents(project)
+    config = checkout / CONFIG_NAME
+    is_there = os.path.lexists(config) or (project.is_bare and objects(project.git, f"HEAD:{CONFIG_NAME}") != (None,))
     return Ground(
         config,
+        checkout != project.layout.common_dir,
         tuple(way.kind for way in found),
         tuple(_facts(project, found, agents)),
         tuple(_warnings(project, agents, now)),
-        None if os.path.lexists(config) else suggestion(found, current_branch(project)),
+        None if is_there else suggestion(found, current_branch(project)),
         _next(project, agents),
     )
+
+
+def _checkout(project: Project, start: Path) -> Path:
+    if not project.is_bare:
+        return project.repository
+    top = gitcmd.Git(start).run("rev-parse", "--show-toplevel", ok=(0, 128)).text
+    return Path(top) if top else project.repository
 
 
 def write_config(project: Project, ground: Ground) -> bool:
