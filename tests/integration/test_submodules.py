@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from conductor_git.errors import GitFailed
 from conductor_git.ground.submodules import resolved
 from conductor_git.project import open_project
+from conductor_git.workflow import refill
 from tests import kit
 from tests.integration.hard import conducted, handed_in, lands, spawned, taken_back, whole_way
 from tests.integration.traces import traces
@@ -231,3 +233,20 @@ def test_a_program_for_remotes_that_came_since_refuses_a_spawn_with_submodules(p
 )
 def test_an_address_is_relative_to_where_the_repository_came_from(address: str, base: str, means: str) -> None:
     assert resolved(address, base) == means
+
+
+def test_a_pool_does_not_try_again_what_submodules_keep_it_from(place: Path) -> None:
+    tasks.commit(place, {".conductor.yaml": "version: 1\npool: {size: 1}\n"})
+    project = open_project(place)
+    log = project.layout.pool_log
+    with pytest.raises(GitFailed, match="has submodules"):
+        refill.refill(project)
+    log.write_text("what the one before said\n")
+    head = place / ".git/modules/lib/HEAD"
+    head.rename(head.with_name("away"))  # what is made now has none
+
+    with pytest.raises(GitFailed, match="has submodules"):
+        refill.refill(project)
+
+    assert log.read_text() == ""
+    assert list(place.parent.glob("*.worktrees/.*")) == []

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 from conductor_git import durable, worktree
@@ -74,6 +75,8 @@ def fill(git: Git, integration: Git, layout: Layout, wanted: Wanted) -> None:
         if entry.commit != wanted.commit and _is_nobodys(layout, entry, wanted.keep):
             _bring_forward(git, layout, entry, wanted)
     while len(entries(layout, State.READY)) < wanted.size:
+        if _given_up(layout, wanted).exists():
+            raise _has_submodules(wanted)
         _make(git, layout, wanted)
     for used in entries(layout, State.USED):
         with suppress(OSError):  # what can be written by nobody is nobody's cache
@@ -146,12 +149,26 @@ def _make(git: Git, layout: Layout, wanted: Wanted) -> None:
         if git_dir is None:
             raise GitFailed(f"git made no worktree at {path}", hint="git worktree list")
         if (git_dir / "modules").exists():
-            raise GitFailed(f"{path} has submodules, and their git dirs cannot be moved", hint="git submodule status")
+            durable.write_through(_given_up(layout, wanted), b"")
+            raise _has_submodules(wanted)
         set_up = wanted.prepare(path, git_dir)
         _is_ready(git, layout, replace(entry, git_dir=str(git_dir), set_up=set_up))
     except ConductorError:
         discard(layout, entry, State.MAKING)
         raise
+
+
+def _given_up(layout: Layout, wanted: Wanted) -> Path:
+    """There once a worktree of these files got submodules: each next one would be made, cloned into, and dropped."""
+    what = sha256(f"{wanted.commit} {wanted.files!r}".encode("utf-8", "surrogateescape")).hexdigest()
+    return layout.pool / f"modules-{what[:16]}"
+
+
+def _has_submodules(wanted: Wanted) -> GitFailed:
+    return GitFailed(
+        f"{wanted.commit} has submodules, and their git dirs cannot be moved: nothing can lie ready of it",
+        hint="git submodule status",
+    )
 
 
 def _is_ready(git: Git, layout: Layout, entry: Entry) -> None:

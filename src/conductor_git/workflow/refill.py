@@ -22,6 +22,7 @@ from conductor_git.ground.files import files_of
 from conductor_git.history import branches
 from conductor_git.integration import shared_config
 from conductor_git.names import TaskId
+from conductor_git.outputlog import open_log
 from conductor_git.pool import fill
 from conductor_git.pool.entry import Entry, State, entries, is_in_use
 from conductor_git.project import Project, project_at
@@ -82,12 +83,14 @@ def _place(project: Project, config: Config) -> Callable[[str], Path]:
 
 
 def refill(project: Project) -> bool:
-    """Bring the pool to what the config says now; False where another process is at it."""
+    """Bring the pool to what the config says now; False where another process is at it. The log begins anew."""
     layout = project.layout
     with durable.try_lock(layout.pool_lock) as held:
         if held is None:
             return False
         here = project.holding(held)
+        if layout.pool_log.exists():  # what kept the one before from its work; ours is appended
+            os.close(open_log(layout.pool_log, os.O_TRUNC))
         for _ in range(_LOOKS):
             config = project_config(here)
             _fill(here, config)
