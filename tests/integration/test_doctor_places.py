@@ -110,6 +110,21 @@ def test_a_read_only_repository_is_looked_at_and_not_written(repository: Path, w
     tasks.refused(fixed, "STATE_UNWRITABLE", 1)
 
 
+@as_root
+def test_a_read_only_repository_that_no_command_has_written_yet_is_told_too(repository: Path, tmp_path: Path) -> None:
+    with small(tmp_path) as disk:
+        shutil.move(repository, disk / "acme")
+        make_read_only(disk)
+        try:
+            found, begun = doctor(disk / "acme"), kit.conductor("init", "--yes", "--json", cwd=disk / "acme")
+        finally:
+            make_writable(disk)
+
+    assert "READ_ONLY" in codes(found)
+    tasks.refused(begun, "STATE_UNWRITABLE", 1)
+    assert begun.document["error"]["hint"] == f"ls -ld {disk / 'acme' / '.git'}", "the nearest that is there"
+
+
 def test_a_worktree_that_was_deleted_comes_back(repository: Path, worker: Path) -> None:
     tip = kit.git(worker, "rev-parse", "HEAD")
     shutil.rmtree(worker)

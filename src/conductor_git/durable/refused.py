@@ -6,16 +6,18 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 
 from conductor_git.errors import StateUnwritable
 
 
 def unwritable(path: Path, error: OSError) -> StateUnwritable:
     """The refusal for an `OSError` that hit a write to `path`."""
+    place = next((parent for parent in path.parents if parent.is_dir()), path.parent)
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     return StateUnwritable(
         f"{path} could not be written: {error.strerror or error}",
-        hint=f"df -h {path.parent}" if full else f"ls -ld {path.parent}",
+        hint=f"df -h {quote(str(place))}" if full else f"ls -ld {quote(str(place))}",
         path=str(path),
         errno=error.errno,
     )

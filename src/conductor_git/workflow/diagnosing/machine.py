@@ -61,8 +61,10 @@ def file_system(place: Path, mounts: Path = Path("/proc/self/mounts")) -> str:
 
 
 def _writable(ground: Ground) -> Iterator[Finding]:
-    state = ground.layout.state_dir
+    state, around = ground.layout.state_dir, ground.layout.common_dir
     if not state.is_dir():
+        if not os.access(around, os.W_OK):  # asked, not tried: nobody who only looks makes the state directory
+            yield Finding("READ_ONLY", str(around), f"{around} takes no write", f"ls -ld {quote(str(around))}")
         return
     try:
         yield from flock(ground.layout.locks, durable.is_locked)
