@@ -47,14 +47,15 @@ def _unreadable(ground: Ground) -> Iterator[Finding]:
         lines = legible(path)
         version = lines.get("version", "")
         newer = version.isdigit() and int(version) > VERSION
+        stuck = newer or not _may_read(path)
         can = "it can be rebuilt" if _again(ground.project, task_id, ground) else "too little is left to rebuild it"
         yield Finding(
             "BAD_RECORD",
             task_id,
-            f"{why}; {can}",
-            f"cat {quote(str(path))}",
+            why if stuck else f"{why}; {can}",
+            f"{'cat' if _may_read(path) else 'ls -l'} {quote(str(path))}",
             task_id,
-            {"stuck": newer or not _may_read(path)},
+            {"stuck": stuck},
         )
 
 

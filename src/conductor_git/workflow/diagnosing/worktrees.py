@@ -49,6 +49,10 @@ def _of_live(project: Project, run: Run, known: tuple[Entry, ...]) -> Iterator[F
         said = f"the worktree of {task_id}, {path}, is gone"
         yield Finding("WORKTREE_GONE", task_id, said, f"conductor-git restore {task_id}", task_id)
         return
+    if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
+        said = f"{path}, the worktree of {task_id}, and the context in it may not be read"
+        yield Finding("CONTEXT_BAD", task_id, said, f"ls -ld {quote(str(path))}", task_id, {"stuck": True})
+        return
     entry = next((entry for entry in known if entry.path == path), None)
     if entry is None or not entry.is_whole:
         said = f"git has no whole entry for {path}, the worktree of {task_id}"
