@@ -42,7 +42,7 @@ CODES: Final[Mapping[str, Code]] = {
     "REVIEW_UNREADABLE": Code("the task can be neither reviewed nor landed", is_mendable=True),
     "APPROVAL_MISSING": Code("it counts as approved, and every landing refuses it", is_mendable=True),
     # branches and worktrees
-    "BRANCH_GONE": Code("the commits of the task are held by a log at most, which git forgets", is_mendable=True),
+    "BRANCH_GONE": Code("what the branch alone held is in a log at most, which git forgets", is_mendable=True),
     "TARGET_GONE": Code("the task cannot land"),
     "WORKTREE_GONE": Code("the worker has nowhere to work", is_mendable=True),
     "REGISTRATION_GONE": Code("git does not know the worktree, and no command works in it", is_mendable=True),
