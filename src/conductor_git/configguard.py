@@ -31,8 +31,23 @@ _LIMIT: Final = 1 << 20
 def agree(layout: Layout, entries: Entries) -> None:
     """Take the exec-capable keys as they are now for what may run from here on."""
     durable.make_directory(layout.state_dir)
+    _write(layout, _known(layout, entries))
+
+
+def drop_temporary_files(layout: Layout) -> None:
+    """Remove what a killed writer of the agreed config left."""
+    if layout.state_dir.is_dir():
+        with _writing(layout):
+            durable.drop_temporaries(layout.agreed_config)
+
+
+def _write(layout: Layout, known: _Known) -> None:
     with _writing(layout):
-        durable.write_through(layout.agreed_config, json.dumps(_known(layout, entries)).encode())
+        durable.write_through(layout.agreed_config, json.dumps(known).encode())
+
+
+def _writing(layout: Layout) -> AbstractContextManager[int]:
+    return durable.lock(layout.locks / "git-config", purpose="git config")
 
 
 def changed_keys(layout: Layout, entries: Entries) -> tuple[str, ...]:
@@ -143,20 +158,9 @@ def accept(layout: Layout, key: str, values: Sequence[str]) -> None:
 
     Every other key stays what it was agreed to be. Nothing is written where nobody has agreed to anything yet.
     """
-    if not layout.agreed_config.exists():
+    before = _read(layout)
+    if before is None:
         return
-    with _writing(layout):
-        before = _read(layout) or {}
-        after = {name: known for name, known in before.items() if name != key} | ({key: [*values]} if values else {})
-        if after != before:
-            durable.write_through(layout.agreed_config, json.dumps(after).encode())
-
-
-def drop_temporaries(layout: Layout) -> None:
-    """Remove what a killed writer of what is agreed to left beside it."""
-    with _writing(layout):
-        durable.drop_temporaries(layout.agreed_config)
-
-
-def _writing(layout: Layout) -> AbstractContextManager[object]:
-    return durable.lock(layout.locks / "git-config", purpose="agreed config")
+    after = {name: known for name, known in before.items() if name != key} | ({key: [*values]} if values else {})
+    if after != before:
+        _write(layout, after)

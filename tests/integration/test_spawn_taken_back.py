@@ -99,8 +99,11 @@ def test_a_fresh_worktree_that_only_a_spawn_was_at_goes(repository: Path) -> Non
     before = _refs(repository)
     worktree = tasks.spawn(repository, "prices")
 
-    (Layout(repository / ".git").tasks / "prices" / "run-info.yaml").unlink()
+    layout = Layout(repository / ".git")
+    (layout.tasks / "prices" / "run-info.yaml").unlink()
+    half = layout.agreed_config.with_name(f".{layout.agreed_config.name}.1-1.tmp")
+    half.touch()
     _interrupted(repository)
     kit.conductor("status", cwd=repository)
 
-    assert (_refs(repository), worktree.exists()) == (before, False)
+    assert (_refs(repository), worktree.exists(), half.exists()) == (before, False, False)

@@ -79,7 +79,7 @@ def _drop_temporary_files(layout: Layout, task_id: TaskId) -> None:
     integration.drop_temporaries(layout)
     integration.drop_scratch(layout)
     leases.drop_temporary_files(layout)
-    configguard.drop_temporaries(layout)
+    configguard.drop_temporary_files(layout)
     record = layout.run_info(task_id)
     if not record.parent.is_dir():
         return
