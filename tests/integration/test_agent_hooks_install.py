@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -145,3 +146,19 @@ def test_a_link_to_the_settings_of_the_person_is_not_followed(repository: Path, 
     assert everything(home) == was
     assert (place / "src/prices.py").is_file()
     assert (place / ".claude").is_symlink()
+
+
+def test_a_path_on_which_agents_would_not_find_us_is_told(repository: Path, tmp_path: Path) -> None:
+    git = shutil.which("git")
+    assert git is not None
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "git").symlink_to(git)
+
+    missing = kit.conductor("hooks", "install", "--agents", cwd=repository, env={"PATH": str(tmp_path / "bin")})
+    found = kit.conductor(
+        "hooks", "install", "--agents", cwd=repository, env={"PATH": f"{tmp_path}/bin:{kit.console_script().parent}"}
+    )
+
+    assert (missing.code, found.code) == (0, 0)
+    assert "conductor-git is not on the PATH here" in missing.err
+    assert "PATH" not in found.err

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conductor_git.cli.output import answer, columns, document, narrate, say
@@ -28,7 +31,15 @@ def install(project: Project, *, as_json: bool) -> None:
         "▲", "newer Codex takes hooks from your home and the main checkout, not from a worktree; give it ours at home:"
     )
     narrate("↳", f"mkdir -p ~/.codex && cp -n {shlex.quote(str(SOURCE / 'agents' / 'codex.json'))} ~/.codex/hooks.json")
+    _tell_path()
     _tell_skipped(found)
+
+
+def _tell_path() -> None:
+    """An agent that is started here would complain at every event that there is no such command."""
+    if shutil.which("conductor-git") is None:
+        narrate("▲", "conductor-git is not on the PATH here, and an agent that is started so cannot call it:")
+        narrate("↳", f"export PATH={shlex.quote(str(Path(sys.argv[0]).absolute().parent))}:$PATH")
 
 
 def uninstall(project: Project, *, as_json: bool) -> None:
