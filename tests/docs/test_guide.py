@@ -42,6 +42,8 @@ def test_in_a_worktree_the_guide_names_its_task(repository: Path) -> None:
     assert (inside.code, outside.code) == (0, 0)
     assert "bus read --task prices" in inside.out
     assert outside.document["guide"] == guide(None)
+    assert "Elsewhere you are no worker" in guide(None), "an AGENTS.md is read by coordinators too"
+    assert "Elsewhere" not in inside.out
 
 
 def test_the_guide_followed_as_it_stands_leads_from_a_new_worktree_to_the_review(repository: Path) -> None:

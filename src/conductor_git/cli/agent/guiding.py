@@ -28,6 +28,8 @@ _ANY_TARGET: Final = "the target"
 _MOST_CONTEXT: Final = 6000
 """So many characters of the context are put into a session: with the rest they stay below the 10,000 that Claude Code
 and Codex take whole."""
+_WHERE: Final = "This is for a directory in which `conductor-git ctx` names a task. Elsewhere you are no worker of it."
+"""In an AGENTS.md every agent reads the guide, also one that coordinates workers in the main checkout."""
 _BEGIN: Final = """\
 Look what your task is. Where its state is ASSIGNED, take it up:
 
@@ -46,7 +48,8 @@ def guide(context: WorkerContext | None) -> str:
     """How any agent works as a worker, in less than sixty lines; of this worker's task where it is one."""
     task, target = (context.task_id, context.target) if context else (_ANY_TASK, _ANY_TARGET)
     how = protocol(task, target).removeprefix("## How you work here\n\n")
-    return "\n".join((f"# Working as a worker of conductor-git\n\n{_BEGIN}\n\n{how}\n\n## The commands\n", *_listed()))
+    begin = _BEGIN if context else f"{_WHERE}\n\n{_BEGIN}"
+    return "\n".join((f"# Working as a worker of conductor-git\n\n{begin}\n\n{how}\n\n## The commands\n", *_listed()))
 
 
 def skill() -> str:
