@@ -31,7 +31,8 @@ _LIMIT: Final = 1 << 20
 def agree(layout: Layout, entries: Entries) -> None:
     """Take the exec-capable keys as they are now for what may run from here on."""
     durable.make_directory(layout.state_dir)
-    _write(layout, _known(layout, entries))
+    with _writing(layout):
+        durable.write_through(layout.agreed_config, json.dumps(_known(layout, entries)).encode())
 
 
 def drop_temporary_files(layout: Layout) -> None:
@@ -39,11 +40,6 @@ def drop_temporary_files(layout: Layout) -> None:
     if layout.state_dir.is_dir():
         with _writing(layout):
             durable.drop_temporaries(layout.agreed_config)
-
-
-def _write(layout: Layout, known: _Known) -> None:
-    with _writing(layout):
-        durable.write_through(layout.agreed_config, json.dumps(known).encode())
 
 
 def _writing(layout: Layout) -> AbstractContextManager[int]:
@@ -158,9 +154,10 @@ def accept(layout: Layout, key: str, values: Sequence[str]) -> None:
 
     Every other key stays what it was agreed to be. Nothing is written where nobody has agreed to anything yet.
     """
-    before = _read(layout)
-    if before is None:
+    if not layout.agreed_config.exists():
         return
-    after = {name: known for name, known in before.items() if name != key} | ({key: [*values]} if values else {})
-    if after != before:
-        _write(layout, after)
+    with _writing(layout):
+        before = _read(layout) or {}
+        after = {name: known for name, known in before.items() if name != key} | ({key: [*values]} if values else {})
+        if after != before:
+            durable.write_through(layout.agreed_config, json.dumps(after).encode())
