@@ -97,6 +97,22 @@ def test_nothing_else_of_it_does(acme: Path, tmp_path: Path) -> None:
         assert kit.git(acme, "cat-file", "-e", f"{kept}:{name}") == "", name
 
 
+def test_directories_that_take_no_write_are_caches_like_others(acme: Path) -> None:
+    pooled.refilled(acme)
+    worktree = tasks.approved(acme, "prices", {"prices.txt": "work\n"})
+    tasks.write(worktree, {"build/mod/c": "c\n", "build/mod/.env": "TOKEN\n", ".venv/lib/pyvenv.cfg": ""})
+    for folder in ("build/mod", ".venv/lib"):
+        (worktree / folder).chmod(0o555)
+    tasks.landed(tasks.merge(acme, "prices"))
+
+    worktree = next_one(acme)
+
+    assert [path.name for path in (worktree / "build/mod").iterdir()] == ["c"]
+    assert list(worktree.rglob("pyvenv.cfg")) == []
+    pooled.refilled(acme)
+    assert pooled.leftovers(acme) == []
+
+
 def test_a_landing_salvages_what_came_from_the_pool_no_second_time(acme: Path) -> None:
     pooled.refilled(acme)
     landed_with(acme, "prices", {"node_modules/pad.js": "pad\n"})

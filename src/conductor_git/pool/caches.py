@@ -16,6 +16,7 @@ from typing import Final
 from conductor_git import brought, durable
 from conductor_git.gitcmd import Git
 from conductor_git.integration import looking_at
+from conductor_git.pool.place import open_up
 
 _BOUND: Final = frozenset({"pyvenv.cfg", "CMakeCache.txt"})
 """Files that say that the directory around them works in the place where it was made only."""
@@ -30,6 +31,7 @@ def move_caches(integration: Git, used: Path, fresh: Path, git_dir: Path, includ
     ignored itself counts only where the target's own rules ignore it too. Afterwards git sees nothing in `fresh` that
     it does not ignore.
     """
+    open_up(used)
     with looking_at(integration, used, git_dir / "index") as looking:
         if include is not None:
             _drop_included(looking, used, include)

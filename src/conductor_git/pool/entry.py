@@ -20,7 +20,7 @@ from conductor_git import durable
 from conductor_git.errors import ConductorError
 from conductor_git.layout import Layout
 from conductor_git.names import CommitId
-from conductor_git.pool.place import can_be, is_kept, may_be_removed
+from conductor_git.pool.place import can_be, is_kept, may_be_removed, open_up
 from conductor_git.worktree import registrations
 
 _LIMIT: Final = 4 * 1024 * 1024
@@ -111,6 +111,7 @@ def discard(layout: Layout, entry: Entry, state: State) -> None:
         for git_dir in found:
             shutil.rmtree(git_dir)
         if may_be_removed(layout, entry.name, path):
+            open_up(path)
             shutil.rmtree(path)
             drop_folder(path)
         drop(layout, entry, state)

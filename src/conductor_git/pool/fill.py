@@ -185,6 +185,8 @@ def _inside(git: Git, entry: Entry) -> Git:
 
 def _warm_one(git: Git, integration: Git, layout: Layout, wanted: Wanted, used: Entry) -> None:
     """Give the caches of a landed task to an entry that has none; where each has some, they go with the rest."""
+    if not may_be_removed(layout, used.name, Path(used.path)):
+        return
     for entry in entries(layout, State.READY):
         if not entry.warm and _claimed(layout, entry):
             moved = move_caches(integration, Path(used.path), Path(entry.path), Path(entry.git_dir), wanted.include)

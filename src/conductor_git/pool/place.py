@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import re
+import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -44,6 +46,24 @@ def may_be_removed(layout: Layout, name: str, path: Path) -> bool:
         return False
     holds_ours = layout.common_dir.resolve().is_relative_to(path.resolve())
     return path.is_dir() and not (path / ".git").is_dir() and not holds_ours
+
+
+def open_up(top: Path) -> None:
+    """Let us write in every directory at and below `top`; some tools take that away from the caches that they make.
+
+    No link is followed. What is not ours stays as it is.
+    """
+    _let_us_write(top)
+    for directory, folders, _ in os.walk(top):
+        for folder in folders:  # before they are looked into
+            _let_us_write(Path(directory, folder))
+
+
+def _let_us_write(directory: Path) -> None:
+    with suppress(OSError):
+        mode = directory.lstat().st_mode
+        if stat.S_ISDIR(mode) and mode & stat.S_IRWXU != stat.S_IRWXU:
+            directory.chmod(stat.S_IMODE(mode) | stat.S_IRWXU)
 
 
 def is_kept(git_dir: Path) -> bool:
