@@ -4,8 +4,6 @@
 
 BIN := .venv/bin
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1)
-# Some tests wait, for limits and graces to be over; others run meanwhile.
-WORKERS ?= $(shell expr $(CORES) + 1)
 CHECKED := src tests $(wildcard benchmarks)
 PYTEST := $(BIN)/python -m pytest -q
 ARGS ?=
@@ -40,8 +38,8 @@ contract: dev ## imports go down the floors only
 	@$(BIN)/lint-imports --no-logo >.venv/contract.log || { cat .venv/contract.log; exit 1; }
 
 unit: dev tools ## tests of modules, commands and documentation; ARGS="-k name" for some
-	@echo "▸ tests: pytest, $(WORKERS) at a time"
-	@$(PYTEST) --numprocesses $(WORKERS) --dist worksteal $(ARGS)
+	@echo "▸ tests: pytest on $(CORES) cores"
+	@$(PYTEST) --numprocesses $(CORES) --dist worksteal $(ARGS)
 
 bench: dev ## the table of ratios to their yardsticks
 	@$(BIN)/python -m benchmarks $(ARGS)

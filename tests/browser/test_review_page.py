@@ -240,6 +240,7 @@ def test_a_review_needs_no_script(browser: Browser, server: Server, repository: 
 
 
 def commented(page: Page, code: str, line: int, text: str) -> None:
+    page.wait_for_load_state()  # without scripts each opens a page, on which things still move until then
     page.locator("tr.line.add").filter(has_text=code).get_by_role("button").click(force=True)
     page.get_by_label(f"Comment on src/login.py, line {line}").fill(text)
 

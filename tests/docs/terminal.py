@@ -24,6 +24,7 @@ _CHANGING: Final = (
     (re.compile(r"\b[0-9]{8}T[0-9]{12}Z"), "<moment>"),
     (re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z?"), "<time>"),
     (re.compile(r"\b[0-9]{2}:[0-9]{2}:[0-9]{2}\b"), "<clock>"),
+    (re.compile(r"\bcrc: \"?[0-9a-f]{8}\"?"), "crc: <hex>"),  # quoted where it could be a number
     (re.compile(r"\b(?=[0-9a-f]*[0-9])[0-9a-f]{7,40}\b"), "<hex>"),
     (re.compile(r"\b[a-f]{10}\b"), "<hex>"),
     (re.compile(r"\b[0-9]+(\.[0-9]+)? (ms|s)\b"), "<span>"),

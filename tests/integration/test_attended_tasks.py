@@ -98,7 +98,7 @@ def test_a_person_who_leaves_the_terminal_leaves_the_agent_at_work(repository: P
 
     with on_a_screen(repository, "attach", "prices") as (client, screen):
         kit.until(lambda: screen.sees("ready"))
-        screen.type("\x02d")
+        tmux("detach-client", "-s", "=conductor-prices")  # as C-b d, of which tmux takes what comes fast for a paste
         kit.until(lambda: screen.sees("[detached"))
         assert client.wait() == 0
 

@@ -32,6 +32,7 @@ STEPS: Final = {
 }
 WHEN: Final = ("before", "after")
 COMMANDS: Final = {"one task": ("merge", "t0"), "the queue": ("merge",)}
+CASES: Final = ("one task", pytest.param("the queue", marks=pytest.mark.powercut))
 
 
 def cutting(disk: Disk) -> str:
@@ -41,7 +42,7 @@ def cutting(disk: Disk) -> str:
     return f"echo more >> {neighbour}; sync {neighbour}; ({python}); kill -KILL $PPID; exit 1"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", CASES)
 @pytest.mark.parametrize("when", WHEN)
 @pytest.mark.parametrize("step", STEPS)
 def test_a_power_cut_around_any_step_of_a_landing_is_mended_by_the_next_command(

@@ -12,7 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.property.machine import Sequences
 
-_SEEDS: Final = range(1, 4)
+_SEEDS: Final = range(1, 3)
 """Many seeds with few examples each: they run side by side, and hypothesis repeats itself less."""
 _ROUNDS: Final = 500
 

@@ -15,14 +15,14 @@ from conductor_git.workflow.diagnosing.codes import CODES
 from conductor_git.workflow.diagnosing.config import CONFIG
 from conductor_git.workflow.diagnosing.finding import Family, Finding, Mend
 from conductor_git.workflow.diagnosing.inside import INSIDE
-from conductor_git.workflow.diagnosing.interrupted import INTERRUPTED
 from conductor_git.workflow.diagnosing.leftovers import LEFTOVERS
 from conductor_git.workflow.diagnosing.looking import gathered
 from conductor_git.workflow.diagnosing.machine import MACHINE
 from conductor_git.workflow.diagnosing.messages import MESSAGES
 from conductor_git.workflow.diagnosing.moving import MOVING
-from conductor_git.workflow.diagnosing.records import RECORDS
-from conductor_git.workflow.diagnosing.reviews import REVIEWS
+from conductor_git.workflow.diagnosing.recorded.interrupted import INTERRUPTED
+from conductor_git.workflow.diagnosing.recorded.records import RECORDS
+from conductor_git.workflow.diagnosing.recorded.reviews import REVIEWS
 from conductor_git.workflow.diagnosing.running import RUNNING
 from conductor_git.workflow.diagnosing.worktrees import WORKTREES
 

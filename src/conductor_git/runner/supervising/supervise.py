@@ -133,7 +133,9 @@ class _Supervisor:
 
     def _pause(self, run: Run, step: series.Pause) -> None:
         self.say(step.doing, step.until, step.why)
-        if step.doing is Doing.LIMIT:
+        # A wait can end a moment before its time, and is the same one then.
+        is_told = run.supervision is not None and run.supervision.until == step.until
+        if step.doing is Doing.LIMIT and not is_told:
             words = f"{step.why}; goes on at {step.until:%Y-%m-%d %H:%M:%S} UTC"
             self.project.bus.append(message_of(run, "INFO", words, {"event": "limit"}))
         self.world.wait((step.until - self.world.now()).total_seconds())

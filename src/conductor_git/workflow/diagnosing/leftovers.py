@@ -17,7 +17,7 @@ from conductor_git.pool.entry import State, clear_made, clear_taken, entries, is
 from conductor_git.project import Project
 from conductor_git.workflow.diagnosing.finding import Family, Finding, Ground
 from conductor_git.workflow.diagnosing.looking import gathered
-from conductor_git.workflow.diagnosing.rebuilding import contexts
+from conductor_git.workflow.diagnosing.recorded.rebuilding import contexts
 
 
 def _find(ground: Ground) -> Iterator[Finding]:

@@ -21,9 +21,9 @@ from conductor_git.transition import tell_missing
 from conductor_git.workflow.diagnosing.finding import Family, Finding, Ground, set_aside
 from conductor_git.workflow.diagnosing.looking import steps_of
 from conductor_git.workflow.diagnosing.moving import owner
-from conductor_git.workflow.diagnosing.rebuilding import contexts, legible, rebuilt
+from conductor_git.workflow.diagnosing.recorded.rebuilding import contexts, legible, rebuilt
+from conductor_git.workflow.diagnosing.recorded.steps import agree, brought_to, is_prefix, steps_told
 from conductor_git.workflow.diagnosing.registry import entries
-from conductor_git.workflow.diagnosing.steps import agree, brought_to, is_prefix, steps_told
 
 
 def _find(ground: Ground) -> Iterator[Finding]:

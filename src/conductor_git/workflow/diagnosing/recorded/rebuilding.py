@@ -20,8 +20,8 @@ from conductor_git.record import BadField, format_time, from_tree, to_tree
 from conductor_git.run import Event, Run, State, Step
 from conductor_git.settings import project_config
 from conductor_git.store.files import MAX_BYTES
+from conductor_git.workflow.diagnosing.recorded.steps import brought_to, steps_told
 from conductor_git.workflow.diagnosing.registry import entries
-from conductor_git.workflow.diagnosing.steps import brought_to, steps_told
 
 _LINE: Final = re.compile(rb"[a-z_]+: [^\s].*")
 _LISTS: Final = ("command", "needs", "fallbacks", "history", "attempts")
