@@ -14,6 +14,7 @@ from conductor_git.process import identify
 from conductor_git.processtable import is_alive
 from conductor_git.project import Project
 from conductor_git.run import End, ProcessId, Run, State
+from conductor_git.runner.child import Child
 from conductor_git.runner.supervising import ending
 from tests import kit
 from tests.integration.supervised import (
@@ -75,6 +76,24 @@ def test_a_sigkill_is_the_recorded_end_and_the_next_attempt_follows(repository: 
     assert crash.body == "sh was ended by SIGKILL: so hungry"
     assert (crash.meta["end"], crash.meta["signal"]) == ("killed", "SIGKILL")
     assert len(world.pauses) == 1, "one pause, before the second attempt"
+
+
+class Hasty(OwnWorld):
+    """Waits end a second before their time, where they are longer than that."""
+
+    def wait(self, seconds: float, child: Child | None = None) -> None:
+        super().wait(seconds - 1 if child is None and seconds > 1 else seconds, child)
+
+
+def test_a_wait_for_a_provider_that_ends_a_moment_early_is_told_once(repository: Path) -> None:
+    script = f"[ -e ../once ] && {{ {DONE}; exit; }}; touch ../once; echo 'rate limit exceeded' >&2; exit 1"
+    world = Hasty()
+
+    run = by_shell(repository, script, world)
+
+    assert [attempt.end for attempt in run.attempts] == [End.LIMITED, End.EXITED]
+    assert len(world.pauses) == 2, "the wait, and what was left of it"
+    assert len([told for told in said(repository, "INFO") if told.meta.get("event") == "limit"]) == 1
 
 
 def test_after_the_last_attempt_the_reason_names_the_signal(repository: Path) -> None:
