@@ -105,15 +105,17 @@ def test_nothing_speaks_against_a_play_that_went_well(landed: Play, tmp_path: Pa
     ("spoil", "claim"),
     [
         ("git reset --quiet --soft HEAD^", "all four have landed"),
-        ("git commit --quiet --allow-empty -m 'past the review'", "all four have landed"),
+        pytest.param(
+            "git commit --quiet --allow-empty -m 'past the review'", "all four have landed", marks=pytest.mark.faults
+        ),
         ("git checkout --quiet -- src/conductor_git/__init__.py", "your own edits are untouched"),
-        ("rm notes.txt", "your own edits are untouched"),
-        ("echo more >>LICENSE", "your own edits are untouched"),
+        pytest.param("rm notes.txt", "your own edits are untouched", marks=pytest.mark.faults),
+        pytest.param("echo more >>LICENSE", "your own edits are untouched", marks=pytest.mark.faults),
         ("git checkout --quiet --detach", "your own edits are untouched"),
         ("echo '<<<<<<< HEAD' >>src/conductor_git/config/duration.py", "no side of the conflict was lost"),
-        ("git branch stray", "no worktree, branch, lock"),
+        pytest.param("git branch stray", "no worktree, branch, lock", marks=pytest.mark.faults),
         ("touch .git/index.lock", "no worktree, branch, lock"),
-        ("echo x >.git/conductor/journal/x.json", "no worktree, branch, lock"),
+        pytest.param("echo x >.git/conductor/journal/x.json", "no worktree, branch, lock", marks=pytest.mark.faults),
         ("rm -f .git/objects/*/*", "git fsck finds nothing"),
         ("sed -i.bak 's/WORKING/COMPLETED/' .git/conductor/MESSAGE-BUS.md", "the bus is whole"),
         ("conductor-git bus post --type ERROR 'something broke'", "nothing else went wrong"),

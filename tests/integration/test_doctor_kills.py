@@ -65,6 +65,7 @@ def ends_well(repository: Path, tips: dict[str, str]) -> None:
 
 
 @kit.requires("strace")
+@pytest.mark.faults
 def test_kills_one_after_the_other_are_gone_on_from(repository: Path) -> None:
     tips = broken(repository)
 

@@ -196,7 +196,7 @@ _STEPS = "rename,renameat,renameat2,unlink,unlinkat,rmdir"
 
 
 @kit.requires("strace")
-@pytest.mark.parametrize("verb", ["install", "uninstall"])
+@pytest.mark.parametrize("verb", ["install", pytest.param("uninstall", marks=pytest.mark.faults)])
 def test_after_a_kill_at_any_step_the_same_command_ends_well(repository: Path, verb: str) -> None:
     tasks.spawn(repository, "fix-login")
     before = git_dir(repository)

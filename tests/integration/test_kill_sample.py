@@ -15,15 +15,12 @@ pytestmark = kit.requires("strace")
 _KILLS: Final = (
     ("spawn", Wanted(Hits.TREE, "conductor-git", "rename", "journal/fix-login.json")),
     ("spawn", Wanted(Hits.TREE, "worktree add", "write", "worktrees/fix-login/gitdir")),
-    ("spawn", Wanted(Hits.PROCESS, "branch --quiet", "rename", "refs/heads/worker/fix-login.lock")),
     ("done", Wanted(Hits.TREE, "conductor-git", "write", "MESSAGE-BUS.md")),
     ("done-wip", Wanted(Hits.PROCESS, "commit --quiet", "rename", "heads/worker/fix-login.lock")),
     ("merge-checked-out", Wanted(Hits.TREE, "read-tree", "write", "src/main.py")),
     ("merge-checked-out", Wanted(Hits.PROCESS, "update-ref -m", "exit_group", "")),
-    ("merge-checked-out", Wanted(Hits.TREE, "conductor-git", "unlink", "index.lock")),
     ("merge-not-checked-out", Wanted(Hits.PROCESS, "update-ref --no-deref", "rename", "refs/heads/main.lock")),
     ("merge-not-checked-out", Wanted(Hits.TREE, "worktree remove", "unlink", 'fix-login/.git"')),
-    ("merge-not-checked-out", Wanted(Hits.PROCESS, "worktree remove", "unlink", "worktrees/fix-login/HEAD")),
     ("recovery-merge-checked-out-before", Wanted(Hits.TREE, "update-index", "rename", "index")),
 )
 

@@ -21,7 +21,7 @@ from tests.powercut.tally import CUTS, Tally
 
 CREWS: Final = (
     pytest.param((MERGE, MERGE, MERGE), False, id="merge"),
-    pytest.param((QUEUE, QUEUE), True, id="queue-gates"),
+    pytest.param((QUEUE, QUEUE), True, id="queue-gates", marks=pytest.mark.powercut),
     pytest.param((QUEUE, MERGE, UNDO), True, id="queue-merge-undo-gates"),
     pytest.param((QUEUE, MERGE, UNDO), False, id="queue-merge-undo", marks=pytest.mark.powercut),
 )

@@ -28,7 +28,7 @@ def test_a_bus_under_a_crowd_for_minutes_loses_and_repeats_nothing(tmp_path: Pat
 
 
 def test_a_bus_under_a_crowd_for_seconds_loses_and_repeats_nothing(tmp_path: Path) -> None:
-    soak(tmp_path, seconds=8, kill_every=0.3, rotate_every=0.5)
+    soak(tmp_path, seconds=5, kill_every=0.3, rotate_every=0.5)
 
 
 def soak(place: Path, seconds: float, kill_every: float, rotate_every: float) -> None:
