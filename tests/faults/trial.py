@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
@@ -103,6 +103,17 @@ class Theatre:
         first = {self._deed(point): point for point in reversed(points)}
         ends = {*first.values(), *last.values()}
         return (point for point in points if point.process == 0 or point in ends)
+
+    def sweep(self, name: str, points: Sequence[Point], note: Callable[[str, object], None]) -> list[str]:
+        """What is wrong after a kill at each of `points`; `missed` are those of them that were not reached.
+
+        How many there are, and how many were missed, is told to `note`.
+        """
+        self.missed.clear()
+        note("kill points", len(points))
+        wrong = [f"{point}\n    " + "\n    ".join(found) for point in points if (found := self.trial(name, point))]
+        note("kills missed", len(self.missed))
+        return wrong
 
     def trial(self, name: str, point: Point) -> list[str]:
         """Kill the scene's command at `point`; what is wrong afterwards, each with the moment it was seen."""
