@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from conductor_git.durable.refused import writing
+from conductor_git.durable.refused import still_locked, writing
 from conductor_git.errors import LockTimeout
 
 _OPEN: Final = os.O_CLOEXEC | os.O_NOFOLLOW
@@ -31,7 +31,7 @@ def lock(path: Path, *, seconds: float = 10, purpose: str = "") -> Iterator[int]
     """
     fd = _open_lock(path)
     try:
-        _wait(lambda: _locked(fd), seconds, lambda: _timeout(path, seconds, _said_holder(fd)))
+        _wait(lambda: _locked(fd), seconds, lambda: still_locked(path, seconds, _said_holder(fd)))
         _say_holder(fd, purpose)
         yield fd
     finally:
@@ -69,7 +69,7 @@ def flocked(fd: int, *, seconds: float, path: Path) -> Iterator[None]:
     The same lock that portalocker takes, without its import, which costs more than a whole command may. Two
     descriptors of one process exclude each other if each comes from an `open` of its own.
     """
-    _wait(lambda: _flock(fd), seconds, lambda: _timeout(path, seconds, _listed_holder(fd)))
+    _wait(lambda: _flock(fd), seconds, lambda: still_locked(path, seconds, _listed_holder(fd)))
     try:
         yield
     finally:
@@ -120,16 +120,6 @@ def _wait(take: Callable[[], bool], seconds: float, late: Callable[[], LockTimeo
             raise late()
         time.sleep(min(wait, left))
         wait = min(wait * 2, _LONGEST_WAIT)
-
-
-def _timeout(path: Path, seconds: float, holder: str) -> LockTimeout:
-    return LockTimeout(
-        f"{path} was still locked after {seconds:g} s" + (f", by {holder}" if holder else ""),
-        hint=f"lsof {path}",
-        path=str(path),
-        seconds=seconds,
-        holder=holder,
-    )
 
 
 def _say_holder(fd: int, purpose: str) -> None:

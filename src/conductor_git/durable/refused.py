@@ -1,4 +1,4 @@
-"""The refusal of what could not be written."""
+"""The refusals of what could not be written, and of a lock that did not come free."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
 
-from conductor_git.errors import StateUnwritable
+from conductor_git.errors import LockTimeout, StateUnwritable
 
 
 def unwritable(path: Path, error: OSError) -> StateUnwritable:
@@ -20,6 +20,17 @@ def unwritable(path: Path, error: OSError) -> StateUnwritable:
         hint=f"df -h {quote(str(place))}" if full else f"ls -ld {quote(str(place))}",
         path=str(path),
         errno=error.errno,
+    )
+
+
+def still_locked(path: Path, seconds: float, holder: str) -> LockTimeout:
+    """The refusal once `path` was waited for; `holder` is "" where nobody knows who has it."""
+    return LockTimeout(
+        f"{path} was still locked after {seconds:g} s" + (f", by {holder}" if holder else ""),
+        hint=f"lsof {path}",
+        path=str(path),
+        seconds=seconds,
+        holder=holder,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from conductor_git import durable
 from conductor_git.bus.halt import Halt
-from conductor_git.errors import BusDamaged, ConductorError, LockTimeout, StateUnwritable
+from conductor_git.errors import BusDamaged, ConductorError, StateUnwritable
 
 _BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 _NO_WRITE: Final = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_CANTOPEN)
@@ -37,7 +37,7 @@ def refusal(error: sqlite3.Error, path: Path, seconds: float, halt: Halt | None)
     if primary is None:
         return error  # a mistake of ours and nothing that SQLite met
     if primary in _BUSY:
-        return _timeout(path, seconds)
+        return durable.still_locked(path, seconds, _holder(path))
     if halt is not None:
         if error.sqlite_errorcode in _FLUSH:
             return halt.flush_failed(OSError(errno.EIO, _said(error)))
@@ -63,17 +63,6 @@ def _unwritable(path: Path, error: sqlite3.Error) -> ConductorError:
         f"{path} could not be written: {_said(error)}",
         hint=f"df -h {path.parent}" if full else f"ls -ld {path.parent} {path}",
         path=str(path),
-    )
-
-
-def _timeout(path: Path, seconds: float) -> LockTimeout:
-    holder = _holder(path)
-    return LockTimeout(
-        f"{path} was still locked after {seconds:g} s" + (f", by {holder}" if holder else ""),
-        hint=f"lsof {path}",
-        path=str(path),
-        seconds=seconds,
-        holder=holder,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -153,47 +153,50 @@ def _again(project: Project, leftover: Leftover) -> _Remains:
 
 def _remove_worktree(project: Project, leftover: Leftover, at: datetime) -> str:
     """Remove the worktree with the task's lock held; small ignored files are salvaged, as at a landing."""
-    assert leftover.task_id is not None
-    try:
-        with journal.operation(project.layout, leftover.task_id, "gc", seconds=0) as held:
-            remains = _again(project, leftover)
-            if stays := _changed(remains) or _judged(project, _looking(project), remains)[1]:
-                return stays
-            remove_worktree(project.holding(held), remains.run, at=at)
-    except LockTimeout:
-        return IN_USE
-    except GitKilled:
-        raise
-    except ConductorError as refused:
-        return refused.message
-    return "" if not remains.path.exists() else "it is still there"
 
+    def remove(here: Project, remains: _Remains) -> str:
+        if stays := _changed(remains) or _judged(here, _looking(here), remains)[1]:
+            return stays
+        remove_worktree(here, remains.run, at=at)
+        return "" if not remains.path.exists() else "it is still there"
 
-def _changed(remains: _Remains) -> str:
-    return "" if remains.run.state in ENDED else f"its task is {remains.run.state} again"
+    return _locked(project, leftover, remove)
 
 
 def _delete_branch(project: Project, leftover: Leftover, at: datetime) -> str:
     """Delete the branch by compare-and-swap; what nobody else knows gets a salvage ref."""
+    commit = leftover.commit
+    assert commit is not None
+
+    def delete(here: Project, remains: _Remains) -> str:
+        stays = _changed(remains) or ("" if remains.tip == commit else "it has moved meanwhile")
+        if any(one.branch_ref == remains.run.branch_ref for one in worktree.worktrees(here.git)):
+            stays = stays or "a worktree has it checked out"
+        stays = stays or _judged(here, _looking(here), remains)[1]
+        if not stays:
+            _drop(here, remains.run, commit, at)
+        return stays
+
+    return _locked(project, leftover, delete)
+
+
+def _locked(project: Project, leftover: Leftover, remove: Callable[[Project, _Remains], str]) -> str:
+    """What `remove` says, called with the task's lock held and what there is of the task now; why it could not be."""
     assert leftover.task_id is not None
-    assert leftover.commit is not None
     try:
         with journal.operation(project.layout, leftover.task_id, "gc", seconds=0) as held:
-            project = project.holding(held)
-            remains = _again(project, leftover)
-            stays = _changed(remains) or ("" if remains.tip == leftover.commit else "it has moved meanwhile")
-            if any(one.branch_ref == remains.run.branch_ref for one in worktree.worktrees(project.git)):
-                stays = stays or "a worktree has it checked out"
-            stays = stays or _judged(project, _looking(project), remains)[1]
-            if not stays:
-                _drop(project, remains.run, leftover.commit, at)
-            return stays
+            here = project.holding(held)
+            return remove(here, _again(here, leftover))
     except LockTimeout:
         return IN_USE
     except GitKilled:
         raise
     except ConductorError as refused:
         return refused.message
+
+
+def _changed(remains: _Remains) -> str:
+    return "" if remains.run.state in ENDED else f"its task is {remains.run.state} again"
 
 
 def _drop(project: Project, run: Run, tip: CommitId, at: datetime) -> None:
