@@ -55,6 +55,16 @@ sqlite3.connect = lambda *a, **k: connect(*a, factory=Unlocked, **k)
 """,
 }
 """What takes the lock of a backend out of a process."""
+PAUSED: Final = """
+from conductor_git.frames.frame import Draft
+seal = Draft.seal
+def paused(*given):
+    print("has an id", flush=True)
+    input()
+    return seal(*given)
+Draft.seal = paused
+"""
+"""Lets a process wait for a line from us whenever a message has its id and is not written yet."""
 HOLDERS: Final = {
     "file": """
 import portalocker
@@ -95,6 +105,14 @@ def told(writer: subprocess.Popen[str]) -> list[Told]:
     out, err = writer.communicate()
     assert (writer.returncode, err) == (0, "")
     return acknowledged(out)
+
+
+def between_id_and_write(url: str, before: str = "") -> subprocess.Popen[str]:
+    """A writer of one message that goes on with it when it is sent a line; `before` runs in it first."""
+    slow = program(before + PAUSED + WRITER, url, "slow", 1, 20)
+    assert slow.stdout is not None
+    assert slow.stdout.readline() == "has an id\n"
+    return slow
 
 
 def acknowledged(out: str) -> list[Told]:
@@ -138,15 +156,28 @@ def test_concurrent_append(bus: Bus, url: str) -> None:
     assert bus.verify().is_sound
 
 
-def test_without_its_lock_the_writers_of_a_bus_do_collide(backend: str, bus: Bus, url: str) -> None:
-    bus.append(FACT)
-    writers = [program(UNLOCKED[backend] + WRITER, url, f"writer-{number}", 100, 0, 300) for number in range(10)]
-    for writer in writers:
-        writer.communicate()
+def test_a_writer_that_has_an_id_and_has_not_written_yet_keeps_the_others_out(bus: Bus, url: str) -> None:
+    first = bus.append(FACT)
+    slow = between_id_and_write(url)
 
-    ids = [message.msg_id for message in bus.read()]
+    with pytest.raises(LockTimeout):
+        bus_at(url, seconds=0.2).append(FACT)
 
-    assert ids != sorted(set(ids)) or len(ids) != 1001
+    assert [one.msg_id for one in bus.read()] == [first]
+    finished = acknowledged(slow.communicate("\n")[0])
+    after = bus.append(FACT)
+    assert [one.msg_id for one in bus.read()] == [first, finished[0].msg_id, after]
+
+
+def test_without_its_lock_a_later_id_is_stored_before_an_earlier_one(backend: str, bus: Bus, url: str) -> None:
+    first = bus.append(FACT)
+    slow = between_id_and_write(url, UNLOCKED[backend])
+
+    meanwhile = bus.append(FACT)
+
+    finished = acknowledged(slow.communicate("\n")[0])
+    assert finished[0].msg_id < meanwhile
+    assert [one.msg_id for one in bus.read()] == [first, meanwhile, finished[0].msg_id]
 
 
 def test_lock_timeout(backend: str, bus: Bus, url: str) -> None:
