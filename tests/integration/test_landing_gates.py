@@ -11,6 +11,7 @@ from conductor_git.layout import Layout
 from conductor_git.processtable import identify, is_alive
 from tests import kit
 from tests.kit import tasks
+from tests.kit.keyboard import at_a_shell
 
 ONE_NAME = "! grep -rhoE '^def [a-z]+' src | sort | uniq -d | grep ."
 """Red where two files define a function of the same name."""
@@ -47,6 +48,20 @@ def test_two_branches_that_are_green_alone_and_red_together_do_not_both_land(rep
     assert second.is_dir()
     run = tasks.record(repository, "second")
     assert (run.state, run.approved_commit, run.merge_commit) == ("WORKING", None, None)
+
+
+def test_at_a_terminal_a_gate_that_takes_long_is_told_with_its_log(repository: Path) -> None:
+    done = repository.parent / "done"
+    have_gates(repository, ("slow", f"until [ -e {done} ]; do sleep 0.05; done"))
+    trust(repository)
+    tasks.approved(repository, "first", {"src/one.py": "def total(): return 1\n"})
+
+    with at_a_shell("conductor-git", "merge", "first", cwd=repository) as person:
+        person.sees(f"gate slow: until [ -e {done} ]")
+        person.sees(f"tail -f {Layout(repository / '.git').landings}")
+        done.touch()
+        person.sees("gate slow (")
+        person.sees("first is on main as")
 
 
 def test_the_red_one_is_sent_back_with_the_log_and_lands_once_it_is_mended(repository: Path) -> None:

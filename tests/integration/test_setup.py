@@ -162,7 +162,8 @@ def test_at_a_terminal_a_step_that_takes_long_tells_of_its_log(monkeypatch: pyte
     with os.fdopen(leader, "rb", buffering=0) as screen, os.fdopen(follower, "w") as terminal:
         monkeypatch.setattr("sys.stderr", terminal)
 
-        aloud(long_seconds=0).began(SetupStep(name="deps", run="npm ci"), Path("/a place/deps.log"))
+        listener = aloud(long_seconds=0)
+        listener.began(SetupStep(name="deps", run="npm ci"), Path("/a place/deps.log"))
 
         seen = screen.read(4096)
         while b"tail -f '/a place/deps.log'" not in seen:

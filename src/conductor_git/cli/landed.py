@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
+from conductor_git.cli.lasting import looked_on
 from conductor_git.cli.output import answer, columns, document, narrate, say, took, within
 from conductor_git.errors import PushRejected
 from conductor_git.landing.order import Queue, approved_at
@@ -15,24 +18,36 @@ from conductor_git.run import GateResult, Outcome, Run, utcnow
 from conductor_git.wording import age, counted, several
 from conductor_git.workflow.documents.landing import landed_document, outcome, processed_document, queues_document
 from conductor_git.workflow.landing.cleanup import Fate
-from conductor_git.workflow.landing.wish import Landed, Refused, Result
+from conductor_git.workflow.landing.wish import Landed, Listener, Refused, Result
 from conductor_git.workflow.queue import Processed
+
+if TYPE_CHECKING:  # pydantic
+    from conductor_git.config.model import Gate
 
 _NAMED: Final = 4
 """How many of the tasks that are landed together a line names."""
 
 
-def waiting(ahead: str, count: int) -> None:
+def listener(result: Callable[[Result], None] = lambda result: None) -> Listener:
+    """Tells everything of a landing that is on its way, on standard error; `result` besides hears what came of it."""
+    return Listener(waiting=_waiting, gate=_gate, gating=_gating, config=_config, result=result)
+
+
+def _waiting(ahead: str, count: int) -> None:
     narrate("◎", f"waiting for the landing of {ahead}" + (f" and {count - 1} more" if count > 1 else ""))
 
 
-def gate(result: GateResult, tasks: Sequence[TaskId]) -> None:
+def _gate(result: GateResult, tasks: Sequence[TaskId]) -> None:
     """Says how a gate ended, and where several landings were judged at once, of which."""
     together = f" on {several(tasks, _NAMED)}" if len(tasks) > 1 else ""
     narrate("✓" if result.passed else "✗", f"gate {result.name}{together} ({took(result.seconds)})")
 
 
-def config(run: Run) -> None:
+def _gating(gate: Gate, log: Path) -> AbstractContextManager[None]:
+    return looked_on(log, f"gate {gate.name}: {gate.run}")
+
+
+def _config(run: Run) -> None:
     narrate("○", f"{run.task_id} changes {CONFIG_NAME}: its gates count from the landing after this one on")
 
 

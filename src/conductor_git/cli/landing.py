@@ -14,7 +14,7 @@ from conductor_git.errors import BadInput
 from conductor_git.names import parse_task_id, short
 from conductor_git.run import Strategy, utcnow
 from conductor_git.wording import counted
-from conductor_git.workflow.landing.wish import Listener, Wish
+from conductor_git.workflow.landing.wish import Wish
 
 app = typer.Typer()
 
@@ -57,13 +57,12 @@ def merge(  # noqa: PLR0913, PLR0917 - one parameter an option
             raise BadInput("a TASK has its target; --target is for the queue", hint=f"conductor-git merge {task}")
         from conductor_git.workflow.land import land
 
-        listener = Listener(waiting=landed.waiting, gate=landed.gate, config=landed.config)
-        done = land(place.project, place.task(task), by=place.actor, at=utcnow, wish=wish, listener=listener)
+        done = land(place.project, place.task(task), by=place.actor, at=utcnow, wish=wish, listener=landed.listener())
         landed.tell_one(done, dry_run, as_json)
         return
     from conductor_git.workflow.queue import process
 
-    listener = Listener(waiting=landed.waiting, gate=landed.gate, config=landed.config, result=landed.teller(dry_run))
+    listener = landed.listener(landed.teller(dry_run))
     processed = process(place.project, by=place.actor, at=utcnow, target=target, wish=wish, listener=listener)
     if code := landed.tell_all(processed, dry_run, as_json):
         raise typer.Exit(code)
@@ -107,9 +106,14 @@ def undo(
 
     place = here()
     wish = Wish(wait_seconds=wait, dry_run=dry_run, trust=trust)
-    listener = Listener(waiting=landed.waiting, gate=landed.gate, config=landed.config)
     undone = take_back(
-        place.project, place.task(task), by=place.actor, at=utcnow, why=message or "", wish=wish, listener=listener
+        place.project,
+        place.task(task),
+        by=place.actor,
+        at=utcnow,
+        why=message or "",
+        wish=wish,
+        listener=landed.listener(),
     )
     run = undone.run
     facts = undone_document(undone, dry_run=dry_run)

@@ -14,7 +14,7 @@ from conductor_git.names import short
 from conductor_git.project import Project
 from conductor_git.run import Run, utcnow
 from conductor_git.wording import counted, several
-from conductor_git.workflow.landing.wish import Landed, Listener, Refused
+from conductor_git.workflow.landing.wish import Landed, Refused
 from conductor_git.workflow.planning.actions import Action, Approve, Ask, Halt, Resume
 from conductor_git.workflow.planning.decide import decide
 from conductor_git.workflow.planning.drive import Audience, Result
@@ -44,7 +44,7 @@ def audience(planned: Planned) -> Audience:
         stands=lambda task_id, standing, run: _tell_standing(own[task_id], standing, run),
         did=_tell_action,
         refused=_tell_refusal,
-        landing=Listener(waiting=landed.waiting, gate=landed.gate, config=landed.config, result=_tell_push),
+        landing=landed.listener(_tell_push),
     )
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
-from shlex import quote
-from threading import Timer
-from typing import Final
 
+from conductor_git.cli.lasting import LONG_SECONDS, looked_on
 from conductor_git.cli.output import narrate, took
 from conductor_git.config.model import SetupStep
 from conductor_git.include import Included
@@ -15,10 +14,8 @@ from conductor_git.run import Run
 from conductor_git.runner.setup import Listener, StepResult
 from conductor_git.wording import counted
 
-_LONG_SECONDS: Final = 2.0
 
-
-def aloud(*, long_seconds: float = _LONG_SECONDS) -> Listener:
+def aloud(*, long_seconds: float = LONG_SECONDS) -> Listener:
     """Tells everything on standard error; a person at a terminal also where to look on, if a step takes long."""
     step = _Step(long_seconds)
     return Listener(_included, step.began, step.ended, step.interrupted)
@@ -33,33 +30,26 @@ def _included(came: Included) -> None:
 
 
 class _Step:
-    """The step that is running, and the timer that tells of its log."""
+    """The step that is running, and what tells of its log."""
 
     def __init__(self, long_seconds: float) -> None:
         self._long_seconds = long_seconds
-        self._timer: Timer | None = None
+        self._running = ExitStack()
 
     def began(self, step: SetupStep, log: Path) -> None:
         narrate("◎", f"setup, {step.name}: {step.run}")
-        if sys.stderr.isatty():
-            self._timer = Timer(self._long_seconds, narrate, ("↳", f"tail -f {quote(str(log))}"))
-            self._timer.daemon = True
-            self._timer.start()
+        self._running.enter_context(looked_on(log, long_seconds=self._long_seconds))
 
     def ended(self, result: StepResult) -> None:
-        self._stop()
+        self._running.close()
         if result.passed:
             narrate("✓", f"{result.name} took {took(result.seconds)}")
 
     def interrupted(self, step: SetupStep, run: Run) -> None:
-        self._stop()
+        self._running.close()
         if sys.stderr.isatty():
             print(file=sys.stderr)  # after the ^C that the terminal has written
         narrate(
             "▲", f"the setup step {step.name} was ended; {run.task_id} is there without its setup, in {run.worktree}"
         )
         narrate("↳", f"conductor-git {'resume' if run.has_agent else 'start'} {run.task_id}  # runs it first")
-
-    def _stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()

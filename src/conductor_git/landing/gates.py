@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -26,6 +26,9 @@ if TYPE_CHECKING:  # pydantic costs more than the commands that come through her
     from conductor_git.config.model import Gate
 
 TREE_VARIABLE: Final = "CONDUCTOR_GATE_TREE"
+
+During = Callable[["Gate", Path], AbstractContextManager[None]]
+"""What goes on beside a gate while it runs, from the gate and the file that its output goes to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,10 @@ def judge(
     gates: Sequence[Gate],
     case: Case,
     told: Callable[[GateResult], None] = lambda result: None,
+    during: During = lambda gate, log: nullcontext(),
 ) -> Judged:
-    """Run `gates` one after the other on the case's commit until one is red; `told` hears of each as it ends.
+    """Run `gates` one after the other on the case's commit until one is red, each within `during`; `told` hears of
+    each as it ends.
 
     Call it with the lease of the target held. Nothing that a gate does in its tree lands, and nothing that it started
     goes on when this returns. After a kill the next call ends what is left of the gates and begins anew. Raises
@@ -77,7 +82,7 @@ def judge(
     place.put(case.commit, case.base)
     try:
         with guarded(integration):
-            results = _results(place, gates, case, told)
+            results = _results(place, gates, case, told, during)
     except StateUnwritable:
         discard(layout, case.target)  # what fills the disk may be in there
         raise
@@ -86,7 +91,7 @@ def judge(
 
 
 def _results(
-    place: GateTree, gates: Sequence[Gate], case: Case, told: Callable[[GateResult], None]
+    place: GateTree, gates: Sequence[Gate], case: Case, told: Callable[[GateResult], None], during: During
 ) -> tuple[GateResult, ...]:
     results: list[GateResult] = []
     logs = place.layout.landing(case.commit)
@@ -95,7 +100,8 @@ def _results(
         if not place.is_there:  # the gate before took it away
             place.put(case.commit, case.base)
         log = logs / f"{number:02d}-{gate.name}.log"
-        results.append(_result(place, gate, case, log))
+        with during(gate, log):
+            results.append(_result(place, gate, case, log))
         told(results[-1])
         if not results[-1].passed:
             break

@@ -36,7 +36,7 @@ def judged(terms: Terms, found: Ground, commit: CommitId, runs: Sequence[Run]) -
         terms.listener.gate(result, tasks)
 
     case = Case(found.target, commit, tasks, found.tip)
-    return gates.judge(found.looking, terms.project.layout, found.config.gates, case, tell)
+    return gates.judge(found.looking, terms.project.layout, found.config.gates, case, tell, terms.listener.gating)
 
 
 def require_green(terms: Terms, found: Ground, commit: CommitId, run: Run) -> Judged:

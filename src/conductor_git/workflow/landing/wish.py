@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from conductor_git.actor import Actor
 from conductor_git.errors import ConductorError
@@ -12,6 +14,9 @@ from conductor_git.names import TaskId
 from conductor_git.project import Project
 from conductor_git.run import GateResult, Outcome, Run, Strategy
 from conductor_git.workflow.landing.cleanup import Fate
+
+if TYPE_CHECKING:  # what reads a record of a landing runs no gates
+    from conductor_git.landing.gates import During
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ class Listener:
 
     waiting: Callable[[str, int], None] = lambda ahead, count: None
     gate: GateTold = lambda result, tasks: None
+    gating: During = lambda gate, log: nullcontext()
     config: Callable[[Run], None] = lambda run: None
     """Hears of a task that changes the project's config, which did not count for its own landing."""
     result: Callable[[Landed | Refused], None] = lambda result: None
