@@ -71,6 +71,7 @@ HEAVY: Final = {
     "yaml",
 }
 ROOMLESS: Final = {"utils", "util", "helpers", "helper", "common", "manager", "service", "handler", "misc"}
+PLACES: Final = re.compile(r"(?:^|\.)(?:path|place|directory|state_dir|worktree|log|url)$|\.parent$")
 FEWEST_PARTS: Final = 3
 MOST_LINES: Final = 400
 
@@ -111,6 +112,30 @@ def names_used(tree: ast.AST) -> Iterator[tuple[str, int]]:
 
 def uses(tree: ast.AST, banned: str) -> list[int]:
     return [line for name, line in names_used(tree) if name == banned or name.startswith(f"{banned}.")]
+
+
+def unquoted(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """The line and the expression of what is a path or an address, and stands in a hint without quotes."""
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        hints = [word.value for word in call.keywords if word.arg == "hint"]
+        if call.args and isinstance(call.args[0], ast.Constant) and call.args[0].value == "↳":
+            hints += call.args[1:]
+        for value in (value for hint in hints for value in typed(hint)):
+            words = ast.unparse(value.value)
+            if PLACES.search(words):
+                yield value.lineno, words
+
+
+def typed(hint: ast.AST) -> Iterator[ast.FormattedValue]:
+    """What is put into a command as it is: neither quoted nor behind the sign of a comment."""
+    if isinstance(hint, ast.Call):
+        return
+    if isinstance(hint, ast.FormattedValue):
+        yield hint
+    for part in ast.iter_child_nodes(hint):
+        if isinstance(part, ast.Constant) and "  # " in str(part.value):
+            return
+        yield from typed(part)
 
 
 def trespasses(source: str, module: str) -> list[str]:
@@ -173,6 +198,28 @@ def test_tests_use_no_mocks_and_no_sleeps() -> None:
 @pytest.mark.parametrize("source", ["from unittest import mock", "import unittest.mock", "from time import sleep"])
 def test_a_mock_or_a_sleep_is_seen_however_it_is_imported(source: str) -> None:
     assert uses(ast.parse(source), "unittest.mock") or uses(ast.parse(source), "time.sleep")
+
+
+def test_a_command_that_is_told_can_be_pasted_whatever_its_paths_hold() -> None:
+    found = [
+        f"{relative(module)}:{line} {words}"
+        for module in modules(PACKAGE)
+        for line, words in unquoted(ast.parse(module.read_text()))
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("raise NotFound('gone', hint=f'ls -l {found.path}')", "found.path"),
+        ("narrate('↳', f'cd {run.worktree} && ls')", "run.worktree"),
+        ("return BadInput('no', hint=f'ls -l {quote(str(path))}')", None),
+        ("narrate('○', f'its worktree is {run.worktree}')", None),
+    ],
+)
+def test_a_path_without_quotes_in_a_command_is_seen(source: str, words: str | None) -> None:
+    assert [words for _, words in unquoted(ast.parse(source))] == ([words] if words else [])
 
 
 def test_every_module_says_what_it_is_for() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 from conductor_git import durable, gitconfig
@@ -112,7 +113,7 @@ def _refuse(keys: Sequence[str], task_id: TaskId | None = None) -> None:
 def _where(key: str) -> str:
     if key.startswith(_HOOK):
         return f'cat "$(git rev-parse --git-common-dir)/{key}"'
-    return f"git config --show-origin --get-all {key}"
+    return f"git config --show-origin --get-all {quote(key)}"
 
 
 def _config_keys(keys: Sequence[str]) -> tuple[str, ...]:

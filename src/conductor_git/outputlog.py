@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Final, Self
 
 from conductor_git import durable
@@ -32,7 +33,7 @@ def open_log(path: Path, flags: int) -> int:
 
 def unwritable(path: Path, failure: OSError) -> StateUnwritable:
     return StateUnwritable(
-        f"the log {path} cannot be written: {failure.strerror}", hint=f"df -h {path.parent}", path=str(path)
+        f"the log {path} cannot be written: {failure.strerror}", hint=f"df -h {quote(str(path.parent))}", path=str(path)
     )
 
 

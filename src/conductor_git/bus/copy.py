@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from conductor_git.bus.address import parse_address
@@ -171,7 +172,7 @@ class _Copying:
     def _other_messages(self, place: _Place) -> BadInput:
         return BadInput(
             f"{self._target.url} holds other messages than {self._source.url} {_since(place)}, so nothing was written",
-            hint=f"conductor-git bus read --bus {self._target.url}",
+            hint=f"conductor-git bus read --bus {quote(self._target.url)}",
             url=self._target.url,
             msg_id=place.msg_id,
         )
@@ -179,7 +180,7 @@ class _Copying:
     def _mismatch(self, place: _Place) -> BusDamaged:
         return BusDamaged(
             f"{self._target.url} does not give back what was copied to it {_since(place)}; {self._source.url} is whole",
-            hint=f"conductor-git bus verify --bus {self._target.url}",
+            hint=f"conductor-git bus verify --bus {quote(self._target.url)}",
             url=self._target.url,
             msg_id=place.msg_id,
         )
@@ -217,6 +218,6 @@ def _require_open(source: Bus, target: Bus) -> None:
     if why := target.halt.reason:
         raise BadInput(
             f"{target.url} takes no messages ({why}), so no bus is moved there",
-            hint=f"conductor-git bus verify --bus {target.url}",
+            hint=f"conductor-git bus verify --bus {quote(target.url)}",
             url=target.url,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from conductor_git import durable
@@ -38,7 +39,7 @@ def current_address(state_dir: Path) -> Address:
     if backend not in BUS_NAMES or not (size.isascii() and size.isdigit()):
         raise BadConfig(
             f"{state_dir / BUS_SETTING} says {said.strip()[:80]!r}, and not which bus is in force",
-            hint=f"ls -l {state_dir}",
+            hint=f"ls -l {quote(str(state_dir))}",
         )
     return own_address(state_dir, backend, int(size))
 

@@ -6,6 +6,7 @@ import os
 import time
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 
 from conductor_git import durable
 from conductor_git.errors import BusDamaged, BusMoved, ConductorError, StateUnwritable
@@ -85,7 +86,9 @@ class Halt:
 
     def _refusal(self) -> ConductorError:
         if url := self.moved_to:
-            return BusMoved(f"{self._bus} has moved to {url}", hint=f"conductor-git bus read --bus {url}", url=url)
+            return BusMoved(
+                f"{self._bus} has moved to {url}", hint=f"conductor-git bus read --bus {quote(url)}", url=url
+            )
         return BusDamaged(
             f"{self._bus} takes no messages: {self.reason}, and what was written before it may be lost",
             hint="conductor-git bus verify",

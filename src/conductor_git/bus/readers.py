@@ -8,6 +8,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 from conductor_git import durable
@@ -151,6 +152,6 @@ def _is_cursor(text: str) -> bool:
 def _damaged(path: Path, why: str) -> BusDamaged:
     return BusDamaged(
         f"{path} is not a reader's cursor: {why}. Without it that reader begins anew",
-        hint=f"ls -ld {path}",
+        hint=f"ls -ld {quote(str(path))}",
         path=str(path),
     )

@@ -6,6 +6,7 @@ import platform
 import sys
 import tempfile
 import traceback
+from shlex import quote
 
 from conductor_git import __version__
 from conductor_git.cli.output import document, narrate
@@ -30,7 +31,7 @@ def bug_error(bug: Exception, arguments: list[str]) -> dict[str, str | None]:
     facts = f"conductor-git {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
     log = _written(mask(f"{facts}arguments: {arguments}\n\n{trace}", secret_values(inherited())))
     message = f"this is a bug in conductor-git: {type(bug).__name__}: {bug}"
-    return {"code": "BUG", "message": message, "hint": f"cat {log}" if log else "see stderr", "log": log}
+    return {"code": "BUG", "message": message, "hint": f"cat {quote(log)}" if log else "see stderr", "log": log}
 
 
 def _written(text: str) -> str | None:

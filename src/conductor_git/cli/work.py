@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -120,7 +121,7 @@ def _narrate_spawn(run: Run) -> None:
     if run.supervision is not None or run.attempts:
         narrate("◎", doing(run))
     else:
-        narrate("↳", f"cd {run.worktree} && conductor-git start")
+        narrate("↳", f"cd {quote(run.worktree)} && conductor-git start")
 
 
 def _prompt(message: str | None, prompt_file: Path | None) -> str:
@@ -133,7 +134,7 @@ def _prompt(message: str | None, prompt_file: Path | None) -> str:
             return prompt_file.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as unreadable:
             raise BadInput(
-                f"the prompt file {prompt_file} cannot be read: {unreadable}", hint=f"ls -l {prompt_file}"
+                f"the prompt file {prompt_file} cannot be read: {unreadable}", hint=f"ls -l {quote(str(prompt_file))}"
             ) from unreadable
     return message or ""
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 from conductor_git.durable.locks import flocked as flocked
@@ -170,7 +171,9 @@ def read_regular(path: Path, limit: int) -> bytes:
     finally:
         os.close(fd)
     if len(data) > limit:
-        raise TooLarge(f"{path} has more than {limit} bytes", hint=f"ls -l {path}", path=str(path), limit=limit)
+        raise TooLarge(
+            f"{path} has more than {limit} bytes", hint=f"ls -l {quote(str(path))}", path=str(path), limit=limit
+        )
     return data
 
 
@@ -189,7 +192,7 @@ def open_regular(path: Path, flags: int, mode: int = 0o644) -> int:
 
 
 def _not_regular(path: Path) -> UnsafePath:
-    return UnsafePath(f"{path} is not a regular file", hint=f"ls -ld {path}", path=str(path))
+    return UnsafePath(f"{path} is not a regular file", hint=f"ls -ld {quote(str(path))}", path=str(path))
 
 
 def _read_up_to(fd: int, size: int) -> bytes:

@@ -27,7 +27,7 @@ def still_locked(path: Path, seconds: float, holder: str) -> LockTimeout:
     """The refusal once `path` was waited for; `holder` is "" where nobody knows who has it."""
     return LockTimeout(
         f"{path} was still locked after {seconds:g} s" + (f", by {holder}" if holder else ""),
-        hint=f"lsof {path}",
+        hint=f"lsof {quote(str(path))}",
         path=str(path),
         seconds=seconds,
         holder=holder,

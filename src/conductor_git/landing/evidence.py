@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from shlex import quote
 from typing import Any, Final, NoReturn
 
 from conductor_git import durable
@@ -79,7 +80,7 @@ def load(layout: Layout, landing_id: str) -> Evidence | None:
     except FileNotFoundError:
         return None
     except (BadField, UnsafePath, TooLarge, OSError) as wrong:
-        raise BadRecord(f"{path} cannot be read: {wrong}", hint=f"ls -l {path}", path=str(path)) from wrong
+        raise BadRecord(f"{path} cannot be read: {wrong}", hint=f"ls -l {quote(str(path))}", path=str(path)) from wrong
     return evidence
 
 

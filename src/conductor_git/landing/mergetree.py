@@ -182,7 +182,7 @@ def _refuse_own_files(listed: Sequence[Change]) -> None:
     if own:
         raise OwnFiles(
             f"the landing would bring {', '.join(own)}, which belongs to conductor-git and not to the project",
-            hint=f"git rm --cached {own[0]}",
+            hint=f"git rm --cached {shlex.quote(own[0])}",
             files=own,
         )
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from shlex import quote
 
 from conductor_git import durable, worktree
 from conductor_git.errors import ConductorError, GitFailed, UnsafePath
@@ -140,7 +141,7 @@ def _make(git: Git, layout: Layout, wanted: Wanted) -> None:
     name = new_name()
     path = wanted.place(f".{name}")
     if os.path.lexists(path):
-        raise UnsafePath(f"{path} is there already", hint=f"ls -la {path}", path=str(path))
+        raise UnsafePath(f"{path} is there already", hint=f"ls -la {quote(str(path))}", path=str(path))
     entry = Entry(name, str(path), wanted.commit, made_by=repr(wanted.files))
     write(layout, entry, State.MAKING)
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 from conductor_git.errors import BadInput
 from conductor_git.names import TaskId
 from conductor_git.project import Project
@@ -28,7 +30,7 @@ def resume(project: Project, task_id: TaskId) -> tuple[Run, bool]:
     if not run.has_agent:
         raise BadInput(
             f"{task_id} was spawned without an agent, so there is none to start again",
-            hint=f"cd {run.worktree} && conductor-git ctx",
+            hint=f"cd {quote(run.worktree)} && conductor-git ctx",
             task_id=task_id,
         )
     config = project_config(project)

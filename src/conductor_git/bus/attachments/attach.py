@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Final, NamedTuple
 
 from conductor_git import durable
@@ -52,13 +53,17 @@ def _opened(path: Path) -> int:
     try:
         return durable.open_regular(path, os.O_RDONLY)
     except (FileNotFoundError, NotADirectoryError) as missing:
-        raise NotFound(f"there is no file {path}", hint=f"ls -ld {path.parent}", path=str(path)) from missing
+        raise NotFound(
+            f"there is no file {path}", hint=f"ls -ld {quote(str(path.parent))}", path=str(path)
+        ) from missing
     except OSError as error:
         raise _unreadable(path, error) from error
 
 
 def _unreadable(path: Path, error: OSError) -> BadInput:
-    return BadInput(f"{path} could not be read: {error.strerror or error}", hint=f"ls -ld {path}", path=str(path))
+    return BadInput(
+        f"{path} could not be read: {error.strerror or error}", hint=f"ls -ld {quote(str(path))}", path=str(path)
+    )
 
 
 def _chunks(fd: int, path: Path) -> Iterator[bytes]:
@@ -70,7 +75,7 @@ def _chunks(fd: int, path: Path) -> Iterator[bytes]:
             if max(size, end) > MAX_ATTACHMENT:
                 raise TooLarge(
                     f"{path} has more than {MAX_ATTACHMENT} bytes, the most that an attachment holds",
-                    hint=f"ls -l {path}",
+                    hint=f"ls -l {quote(str(path))}",
                     path=str(path),
                     limit=MAX_ATTACHMENT,
                 )

@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 from typing import Final, NamedTuple
 
 from conductor_git import durable
@@ -49,7 +50,7 @@ def checked(bus_directory: Path, message: Message) -> Path:
     except FileNotFoundError as gone:
         raise NotFound(
             f"the attachment {path} of {message.msg_id} is not there",
-            hint=f"ls -l {path.parent.parent}",
+            hint=f"ls -l {quote(str(path.parent.parent))}",
             msg_id=message.msg_id,
             path=str(path),
         ) from gone
@@ -131,7 +132,7 @@ def _flush_names(directory: Path) -> None:
 
 def _taken(place: Path, why: str) -> BusDamaged:
     return BusDamaged(
-        f"{place} stands where an attachment is to be stored: {why}", hint=f"ls -l {place}", path=str(place)
+        f"{place} stands where an attachment is to be stored: {why}", hint=f"ls -l {quote(str(place))}", path=str(place)
     )
 
 
@@ -187,7 +188,9 @@ def _require_directories(path: Path) -> None:
     """`UnsafePath` where `path`, or what it lies in below the bus's directory, is a link or no directory."""
     for directory in (path,) if path.name == ROOT else (path.parent, path):
         if not stat.S_ISDIR(os.lstat(directory).st_mode):
-            raise UnsafePath(f"{directory} is not a directory", hint=f"ls -ld {directory}", path=str(directory))
+            raise UnsafePath(
+                f"{directory} is not a directory", hint=f"ls -ld {quote(str(directory))}", path=str(directory)
+            )
 
 
 def _said(message: Message) -> Stored:

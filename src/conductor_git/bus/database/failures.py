@@ -6,6 +6,7 @@ import errno
 import os
 import sqlite3
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 from conductor_git import durable
@@ -44,7 +45,7 @@ def refusal(error: sqlite3.Error, path: Path, seconds: float, halt: Halt | None)
         if primary in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR) or primary in _NO_WRITE:
             return _unwritable(path, error)
     if primary == sqlite3.SQLITE_NOTADB:
-        return BusDamaged(f"{path} is no SQLite database", hint=f"ls -l {path}", path=str(path))
+        return BusDamaged(f"{path} is no SQLite database", hint=f"ls -l {quote(str(path))}", path=str(path))
     return BusDamaged(f"{path} could not be used: {_said(error)}", hint="conductor-git bus verify", path=str(path))
 
 
@@ -61,7 +62,7 @@ def _unwritable(path: Path, error: sqlite3.Error) -> ConductorError:
     full = _primary(error) == sqlite3.SQLITE_FULL
     return StateUnwritable(
         f"{path} could not be written: {_said(error)}",
-        hint=f"df -h {path.parent}" if full else f"ls -ld {path.parent} {path}",
+        hint=f"df -h {quote(str(path.parent))}" if full else f"ls -ld {quote(str(path.parent))} {quote(str(path))}",
         path=str(path),
     )
 

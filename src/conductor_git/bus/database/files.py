@@ -10,8 +10,9 @@ import sqlite3
 import stat
 from contextlib import closing
 from pathlib import Path
+from shlex import quote
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote as quote_url
 
 from conductor_git import durable
 from conductor_git.bus.database.rows import SCHEMA
@@ -63,7 +64,7 @@ class Files:
             os.close(directory)
 
     def connect(self, seconds: float, how: str = "mode=rw") -> sqlite3.Connection:
-        where = f"file:{quote(os.fsencode(self.path))}?{how}"
+        where = f"file:{quote_url(os.fsencode(self.path))}?{how}"
         # Threads take turns with the connection of a follower; any other is used by one alone.
         db = sqlite3.connect(where, seconds, isolation_level=None, check_same_thread=False, uri=True)
         try:
@@ -79,7 +80,7 @@ class Files:
     def _require_ours(self) -> None:
         application, version = self._marks()
         if application != APPLICATION:
-            raise _damaged(self.path, "is a database of something else than a bus", f"ls -l {self.path}")
+            raise _damaged(self.path, "is a database of something else than a bus", f"ls -l {quote(str(self.path))}")
         if version != VERSION:
             said = f"has the format {version}, and this version of conductor-git knows {VERSION}"
             raise _damaged(self.path, said, "conductor-git --version")
@@ -103,7 +104,9 @@ class Files:
     def _refuse_orphan(self) -> None:
         found = status(self.log)
         if found is not None and found.st_size:
-            raise _damaged(self.log, "can hold messages, and its database is gone", f"ls -l {self.path.parent}")
+            raise _damaged(
+                self.log, "can hold messages, and its database is gone", f"ls -l {quote(str(self.path.parent))}"
+            )
 
 
 def status(path: Path) -> os.stat_result | None:
@@ -114,7 +117,7 @@ def status(path: Path) -> os.stat_result | None:
         return None
     if not stat.S_ISREG(found.st_mode):
         said = "is not a regular file, so no message is read from it or written to it"
-        raise _damaged(path, said, f"ls -ld {path}")
+        raise _damaged(path, said, f"ls -ld {quote(str(path))}")
     return found
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Final, TypeVar
 
 from conductor_git import durable
@@ -74,7 +75,9 @@ class Database:
             return self._files.inode()
         except OSError as error:
             raise BusDamaged(
-                f"{self.path} could not be read: {error.strerror}", hint=f"ls -ld {self.path}", path=str(self.path)
+                f"{self.path} could not be read: {error.strerror}",
+                hint=f"ls -ld {quote(str(self.path))}",
+                path=str(self.path),
             ) from error
 
     def _begun(self) -> sqlite3.Connection:
@@ -102,7 +105,7 @@ class Database:
         if mode != "wal":
             raise BusDamaged(
                 f"the file system of {self.path} holds no write-ahead log, only {mode!r}",
-                hint=f"df {self.path.parent}",
+                hint=f"df {quote(str(self.path.parent))}",
                 path=str(self.path),
             )
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Final, NamedTuple
 
 from conductor_git import durable
@@ -86,7 +87,9 @@ def open_segment(path: Path) -> int | None:
 
 def unreadable(path: Path, error: OSError) -> BusDamaged:
     """What is raised where a disk gives an error in place of bytes."""
-    return BusDamaged(f"{path} could not be read: {error.strerror or error}", hint=f"ls -ld {path}", path=str(path))
+    return BusDamaged(
+        f"{path} could not be read: {error.strerror or error}", hint=f"ls -ld {quote(str(path))}", path=str(path)
+    )
 
 
 def inode_of(fd: int | None) -> int | None:
@@ -104,6 +107,6 @@ def inode_at(path: Path | str) -> int | None:
 def not_a_file(path: Path) -> BusDamaged:
     return BusDamaged(
         f"{path} is not a regular file, so no message is read from it or written to it",
-        hint=f"ls -ld {path}",
+        hint=f"ls -ld {quote(str(path))}",
         path=str(path),
     )

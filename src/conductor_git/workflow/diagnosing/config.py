@@ -35,7 +35,7 @@ def _executes(project: Project) -> Iterator[Finding]:
     keys = configguard.changed_keys(project.layout, shared_config(project.git))
     if keys:
         said = f"{listed(keys)} of the git config can run a program, and changed since somebody agreed to it"
-        command = f"git config --show-origin --get-all {keys[0]}  # right? then: conductor-git config trust"
+        command = f"git config --show-origin --get-all {quote(keys[0])}  # right? then: conductor-git config trust"
         yield Finding("CONFIG_EXECUTES", keys[0], said, command)
 
 

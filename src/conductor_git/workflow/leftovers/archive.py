@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Sequence
 from io import BufferedIOBase
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 from conductor_git import durable
@@ -102,5 +103,6 @@ def _there(top: Path, names: Sequence[str]) -> dict[str, int]:
 
 def _differs(archived: Path) -> StateUnwritable:
     return StateUnwritable(
-        f"{archived} does not hold what was put into it, so nothing was removed", hint=f"df -h {archived.parent}"
+        f"{archived} does not hold what was put into it, so nothing was removed",
+        hint=f"df -h {quote(str(archived.parent))}",
     )
