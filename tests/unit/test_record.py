@@ -234,3 +234,21 @@ def test_a_time_is_kept_in_utc_to_the_microsecond() -> None:
 
     assert format_time(at) == "2026-11-20T12:00:00.000001Z"
     assert parse_time(format_time(at)) == at
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-20T10:15:00Z",
+        "2026-11-20T10:15:00.1234567Z",
+        "2026-11-20T10:15:00.123456+00:00",
+        "2026-11-20 10:15:00.123456Z",
+        "2026-13-20T10:15:00.123456Z",
+        "2026-11-20T10:15:00.123456Z\n",
+        "\u0662026-11-20T10:15:00.123456Z",
+        "yesterday",
+    ],
+)
+def test_a_time_of_any_other_form_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match=r"time like|must be in"):
+        parse_time(text)

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import typer
 from typer.core import TyperGroup
-from typer.main import get_command, get_group
+from typer.main import get_command, get_command_name, get_group
+from typer.models import CommandInfo
 
 from conductor_git import __version__
 from conductor_git.cli import sigterm
@@ -73,11 +74,23 @@ class Commands(TyperGroup):
         module = TABLE.get(cmd_name)
         if module is None:
             return None
-        group: Any = get_group(import_module(f"conductor_git.cli.{module}").app)
+        found: typer.Typer = import_module(f"conductor_git.cli.{module}").app
         if cmd_name not in GROUPS:
-            return group.commands[cmd_name]
+            return _alone(found, cmd_name)
+        group: Any = get_group(found)
         group.name, group.rich_help_panel = cmd_name, panel(GROUPS[cmd_name])
         return group
+
+
+def _alone(app: typer.Typer, name: str) -> Any:
+    """The command `name` of `app`; to make the others of its module besides costs more than some commands do."""
+    own = typer.Typer()
+    own.registered_commands = [info for info in app.registered_commands if _name(info) == name]
+    return get_group(own).commands[name]
+
+
+def _name(info: CommandInfo) -> str:
+    return info.name or get_command_name(getattr(info.callback, "__name__", ""))
 
 
 app = typer.Typer(
