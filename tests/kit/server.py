@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import ssl
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import uvicorn
@@ -26,6 +28,9 @@ from conductor_git.server.running import Running
 from conductor_git.server.serving import Serving
 from tests.kit.waiting import until
 
+_TLS: Final = ssl.create_default_context()
+"""Nothing here is encrypted, and to read the machine's certificates for each client costs more than most requests."""
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -41,7 +46,7 @@ class Server:
     def client(self, role: Role | None = Role.ADMIN, **options: Any) -> httpx.Client:
         """A client that shows the token of `role` (None: none); to be closed, or used in a `with`."""
         headers = {} if role is None else {"Authorization": f"Bearer {self.tokens[role]}"}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=60, trust_env=False, **options)
+        return httpx.Client(base_url=self.url, headers=headers, timeout=60, verify=_TLS, trust_env=False, **options)
 
     def token(self, name: str, role: Role, task_id: str | None = None) -> str:
         """A new token."""
@@ -54,6 +59,22 @@ class Server:
         """A link that lets a browser in once, with the token of `role`."""
         token_id = self.tokens[role].split("_")[1]
         return f"{self.url}/login?code={self.serving.gate.sessions.code(token_id)}"
+
+
+class _Prompt(Running):
+    """Ends as soon as it is told to, where uvicorn looks for that ten times a second."""
+
+    async def main_loop(self) -> None:
+        self._loop, self._told = asyncio.get_running_loop(), asyncio.Event()
+        ways = [asyncio.create_task(way) for way in (super().main_loop(), self._told.wait())]
+        _, others = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        for other in others:
+            other.cancel()
+
+    def end(self) -> None:
+        self.should_exit = True
+        with suppress(AttributeError, RuntimeError):  # it has not begun, or it has ended
+            self._loop.call_soon_threadsafe(self._told.set)
 
 
 @contextmanager
@@ -72,7 +93,7 @@ def serving(
         app.include_router(router, dependencies=[Depends(who)])
     with socket.create_server(("127.0.0.1", 0)) as listening:
         config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, **options)
-        running = Running(config, served.ending, lambda: None)
+        running = _Prompt(config, served.ending, lambda: None)
         thread = Thread(target=running.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
@@ -85,5 +106,5 @@ def serving(
             yield server
         finally:
             served.ending.set()
-            running.should_exit = True
+            running.end()
             thread.join()
