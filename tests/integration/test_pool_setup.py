@@ -87,22 +87,26 @@ def test_on_another_commit_the_setup_runs_again(repository: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "setup", ["'mkdir -p node_modules && pwd >node_modules/made'}\n", "'touch junk && test -d .git'}\n"]
+    ("setup", "why"),
+    [
+        ("'mkdir -p node_modules && pwd >node_modules/made'}\n", "it writes down where it runs, in node_modules/made"),
+        ("'touch junk && test -n \"$CONDUCTOR_TASK_ID\"'}\n", "the step deps failed there"),
+    ],
 )
 def test_a_setup_that_writes_its_place_down_or_fails_there_runs_in_the_worktree_of_the_task(
-    repository: Path, setup: str
+    repository: Path, setup: str, why: str
 ) -> None:
     prepared(repository, setup)
     entries = pooled.refilled(repository)
     assert not (Path(entries[0].path) / "node_modules").exists()
     assert kit.git(Path(entries[0].path), "--no-optional-locks", "status", "--porcelain") == ""
 
-    done = kit.conductor("spawn", "prices", "--json", cwd=repository)
+    done = kit.conductor("spawn", "prices", cwd=repository)
 
     worktree = repository.parent / "acme.worktrees" / "prices"
+    assert done.code == 0, done
+    assert f"○ the pool cannot run the setup beforehand: {why}\n" in done.err
     assert came_from_pool(entries, worktree)
     assert log_of(repository, "prices").exists()
     if "pwd" in setup:
         assert (worktree / "node_modules/made").read_text() == f"{worktree}\n"
-    else:
-        assert done.code != 0, "it fails there too, and is told there"

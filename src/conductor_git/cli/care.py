@@ -12,7 +12,7 @@ import typer
 from conductor_git.cli.documents import task_document
 from conductor_git.cli.here import here
 from conductor_git.cli.options import Json, panel
-from conductor_git.cli.output import answer, columns, document, narrate, say, within
+from conductor_git.cli.output import answer, document, narrate, say, table
 from conductor_git.errors import BadInput
 from conductor_git.names import parse_task_id, readable, short
 from conductor_git.record import format_time
@@ -79,7 +79,7 @@ def _table(found: Lost) -> None:
     now = utcnow()
     rows = [_kept_row(kept, age((now - kept.salvaged.at).total_seconds())) for kept in found.kept]
     rows += [_removed_row(one, age((now - one.run.updated_at).total_seconds())) for one in found.removed]
-    print(within(columns(("TASK", "AGE", "WHAT", "SALVAGE", "COMMIT", "WHY"), rows), sys.stdout))
+    print(table(("TASK", "AGE", "WHAT", "SALVAGE", "COMMIT", "WHY"), rows, sys.stdout))
     narrate("↳", f"conductor-git restore {(found.kept[-1].salvaged if found.kept else found.removed[0].run).task_id}")
 
 

@@ -9,7 +9,7 @@ import typer
 
 from conductor_git.cli.here import here
 from conductor_git.cli.options import Json, panel
-from conductor_git.cli.output import coloured, columns, document, narrate, printable, within
+from conductor_git.cli.output import coloured, document, narrate, printable, table
 from conductor_git.foresight.foresee import Met
 from conductor_git.names import TaskId, parse_task_id
 from conductor_git.wording import counted
@@ -52,7 +52,7 @@ def _table(found: Prospect, between: list[Met], targets: list[Met], wanted: Task
     if wanted is not None:
         rows = [(wanted, met.second if met.first == wanted else met.first, *_row(met, "")[2:]) for met in between]
     rows += [_row(met, f"{found.runs[met.first].target} (target)") for met in targets]
-    head, *lines = within(columns(_HEADER, sorted(rows)), sys.stdout).split("\n")
+    head, *lines = table(_HEADER, sorted(rows), sys.stdout).split("\n")
     return "\n".join([coloured(head, "2", sys.stdout), *lines])
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from conductor_git.cli.lasting import looked_on
-from conductor_git.cli.output import answer, columns, document, narrate, say, took, within
+from conductor_git.cli.output import answer, document, narrate, say, table, took
 from conductor_git.errors import PushRejected
 from conductor_git.landing.order import Queue, approved_at
 from conductor_git.layout import CONFIG_NAME
@@ -134,7 +134,7 @@ def tell_queues(queues: Mapping[str, Queue], as_json: bool) -> None:
         narrate("○", "nothing is approved and waits to land")
         return
     rows = [row for target, queue in shown.items() for row in _rows(target, queue)]
-    say(within(columns(("TARGET", "PLACE", "TASK", "PRIORITY", "APPROVED", "WAITS FOR", "LAST"), rows), sys.stdout))
+    say(table(("TARGET", "PLACE", "TASK", "PRIORITY", "APPROVED", "WAITS FOR", "LAST"), rows, sys.stdout))
     if any(queue.ready for queue in shown.values()):
         narrate("↳", "conductor-git merge")
 

@@ -23,6 +23,8 @@ STATE_COLOURS: Final[Mapping[str, str]] = {
 """The colours of the states of a task; no import of their enumeration is worth a name here."""
 _LOG_LINES: Final = 20
 """How much of a failed gate's log stands below the error; the whole is in the file that `show` names."""
+_NARROWEST: Final = 12
+"""The characters that a column keeps, however little room there is."""
 _COLOURS: Final = {"✓": "32", "◎": "36", "○": "34", "▲": "33", "✗": "31", "↳": "2"}
 
 
@@ -94,23 +96,39 @@ def hush() -> int:
     return 0
 
 
-def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table as text, columns two spaces apart; columns that are blank in every row are left out."""
+def columns(header: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None) -> str:
+    """A table as text, columns two spaces apart; columns that are blank in every row are left out.
+
+    With a `width`, the widest columns give way first, so that those behind them are still seen.
+    """
     kept = [number for number, _ in enumerate(header) if any(row[number] for row in rows)]
-    table = [[row[number] for number in kept] for row in (header, *rows)]
-    widths = [max(len(row[number]) for row in table) for number in range(len(kept))]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table)
-    return "\n".join(lines)
+    cells = [[row[number] for number in kept] for row in (header, *rows)]
+    widths = [max(len(row[number]) for row in cells) for number in range(len(kept))]
+    if width is not None:
+        widths = _narrowed(widths, width - 2 * (len(widths) - 1))
+    lines = ("  ".join(_cut(cell, wide).ljust(wide) for cell, wide in zip(row, widths, strict=True)) for row in cells)
+    return "\n".join(line.rstrip() for line in lines)
 
 
-def within(table: str, stream: TextIO) -> str:
-    """`table` with its lines cut to the width of the terminal that `stream` is; elsewhere as it is."""
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], stream: TextIO) -> str:
+    """`columns`, within the width of the terminal that `stream` is."""
     if not stream.isatty():
-        return table
+        return columns(header, rows)
     import shutil
 
     width = shutil.get_terminal_size().columns
-    return "\n".join(line if len(line) <= width else line[: width - 1] + "…" for line in table.split("\n"))
+    return "\n".join(_cut(line, width) for line in columns(header, rows, width).split("\n"))
+
+
+def _narrowed(widths: Sequence[int], room: int) -> list[int]:
+    found = [min(wide, max(room, _NARROWEST)) for wide in widths]
+    while sum(found) > room and max(found) > _NARROWEST:
+        found[found.index(max(found))] -= 1
+    return found
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def page(text: str) -> None:

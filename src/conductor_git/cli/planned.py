@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from conductor_git.cli import landed
-from conductor_git.cli.output import columns, document, narrate, say, within
+from conductor_git.cli.output import document, narrate, say, table
 from conductor_git.errors import ConductorError
 from conductor_git.names import short
 from conductor_git.project import Project
@@ -103,7 +103,7 @@ def tell_result(planned: Planned, result: Result, as_json: bool) -> int:
         document(**_document(planned, result, found))
         return found.exit_code
     rows = [_row(task, result.standings[task.task_id], result.runs.get(task.task_id)) for task in planned.tasks]
-    say(within(columns(("TASK", "STATE", "AGENT", "COMMIT", "STANDS", "WHY"), rows), sys.stdout))
+    say(table(("TASK", "STATE", "AGENT", "COMMIT", "STANDS", "WHY"), rows, sys.stdout))
     for symbol, said in _counts(found):
         narrate(symbol, said)
     return found.exit_code
@@ -201,7 +201,7 @@ def tell_dry_run(project: Project, planned: Planned, as_json: bool) -> None:
         for task in wave
     ]
     header = ("WAVE", "STAGE", "TASK", "STATE", "AGENT", "NEEDS", "TARGET", "APPROVE", "REVIEWERS")
-    say(within(columns(header, rows), sys.stdout))
+    say(table(header, rows, sys.stdout))
     narrate("○", f"at most {counted(planned.workers, 'agent')} at once; nothing has been started")
     narrate("○", f"first: {several(first, _NAMED)}" if first else "there is nothing to do now")
 

@@ -10,7 +10,7 @@ import typer
 
 from conductor_git.cli.here import onlooker
 from conductor_git.cli.options import Json, panel
-from conductor_git.cli.output import columns, document, narrate, printable, within
+from conductor_git.cli.output import document, narrate, printable, table
 from conductor_git.environment import inherited
 from conductor_git.wording import counted
 from conductor_git.workflow.documents.agent import agent_document, set_keys
@@ -37,7 +37,7 @@ def agents(
     if as_json:
         document(agents=[agent_document(agent) for agent in found])
         return
-    print(within(printable(columns(_HEADER, [_row(agent) for agent in found])), sys.stdout))
+    print(printable(table(_HEADER, [_row(agent) for agent in found], sys.stdout)))
     usable = sum(agent.is_usable is not False for agent in found)
     if check:
         narrate("✓" if usable else "○", f"{counted(usable, 'agent')} can be used here")

@@ -9,7 +9,7 @@ import typer
 
 from conductor_git.cli.here import onlooker
 from conductor_git.cli.options import Json
-from conductor_git.cli.output import columns, document, narrate, say, within
+from conductor_git.cli.output import document, narrate, say, table
 from conductor_git.wording import counted
 
 app = typer.Typer(no_args_is_help=True, help="The config, and trust in its commands: check, schema, trust.")
@@ -30,7 +30,7 @@ def check(as_json: Json = False) -> None:
         (item.key, item.value if isinstance(item.value, str) else json.dumps(item.value), item.origin)
         for item in settings
     ]
-    print(within(columns(("KEY", "VALUE", "FROM"), rows), sys.stdout))
+    print(table(("KEY", "VALUE", "FROM"), rows, sys.stdout))
 
 
 @app.command(epilog="Example: conductor-git config schema > conductor.schema.json")

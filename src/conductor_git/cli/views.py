@@ -9,7 +9,7 @@ from typing import Final
 
 from conductor_git.cli.documents import row_document, unreadable_document
 from conductor_git.cli.here import Here, onlooker
-from conductor_git.cli.output import STATE_COLOURS, coloured, columns, document, narrate, printable, within
+from conductor_git.cli.output import STATE_COLOURS, coloured, document, narrate, printable, table
 from conductor_git.errors import BadRecord
 from conductor_git.names import TaskId
 from conductor_git.run import State, utcnow
@@ -56,8 +56,8 @@ def _table(place: Here, states: Sequence[State], everything: bool, *, is_redrawn
         narrate("▲", error.message)
     lines = list(_lines(rows, bad))
     if lines:
-        table = within(columns(_HEADER, lines), sys.stdout)
-        print(_painted(table, [cells[1] for cells in lines]), flush=True)
+        shown = table(_HEADER, lines, sys.stdout)
+        print(_painted(shown, [cells[1] for cells in lines]), flush=True)
     else:
         narrate("○", "no tasks" if everything else "no live tasks; conductor-git status --all shows ended ones")
 
@@ -101,8 +101,8 @@ def _collides(row: Row) -> str:
     return ", ".join(names[:_NAMED]) + more
 
 
-def _painted(table: str, states: list[str]) -> str:
-    head, *lines = table.split("\n")
+def _painted(shown: str, states: list[str]) -> str:
+    head, *lines = shown.split("\n")
     colours = {_UNREADABLE: "31", **STATE_COLOURS}
     painted = [
         line.replace(f" {state}", f" {coloured(state, colours.get(state, '0'), sys.stdout)}", 1)

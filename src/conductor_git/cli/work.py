@@ -101,7 +101,16 @@ def spawn(  # noqa: PLR0913, PLR0917 - one parameter an option
         narrate("▲", f"`{key}` is set in the config, and this version does not act on it")
     run = make(place.project, wanted, by=by, at=utcnow(), start_agent=not no_start, listener=aloud())
     _answer(run, as_json, run.worktree)
+    if config.setup and config.pool.size:
+        _narrate_setup(place, config)
     _narrate_spawn(run)
+
+
+def _narrate_setup(place: Here, config: Config) -> None:
+    from conductor_git.workflow.spawning.ahead import why_not_ahead
+
+    if why := why_not_ahead(place.project, config):
+        narrate("○", f"the pool cannot run the setup beforehand: {why}")
 
 
 def _plan_review(place: Here, order: Order, config: Config, review: str) -> Plan:

@@ -35,19 +35,31 @@ def prepare(project: Project, config: Config, path: Path, git_dir: Path) -> str:
     """
     wanted = ground_of(config).include
     include(project.git, project.repository, path, git_dir, wanted)
-    done = digest(config.setup)
-    given_up = project.layout.pool / f"setup-{done[:16]}"
+    done, given_up = digest(config.setup), _given_up(project, config)
     if not config.setup or given_up.exists() or not _is_trusted(config):
         return ""
     inside = replace(project.git, cwd=path, git_dir=git_dir, work_tree=path)
-    if _runs(project, config, path) and not _tells_its_place(inside, path):
+    why = _failure(project, config, path) or _place_told(inside, path)
+    if not why:
         brought.remember(git_dir, path, inside.run("ls-files", "-zoi", "--exclude-standard").fields)
         return done
-    durable.write_through(given_up, b"")
+    durable.write_through(given_up, why.encode("utf-8", "surrogateescape"))
     inside.run("reset", "--hard", "--quiet", "--no-recurse-submodules")
     inside.run("clean", "-ffdxq")
     include(project.git, project.repository, path, git_dir, wanted)
     return ""
+
+
+def why_not_ahead(project: Project, config: Config) -> str:
+    """Why the setup is not run in the pool, where it was tried there in vain; empty otherwise."""
+    try:
+        return durable.read_regular(_given_up(project, config), _CHUNK).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _given_up(project: Project, config: Config) -> Path:
+    return project.layout.pool / f"setup-{digest(config.setup)[:16]}"
 
 
 def _is_trusted(config: Config) -> bool:
@@ -58,8 +70,8 @@ def _is_trusted(config: Config) -> bool:
     return True
 
 
-def _runs(project: Project, config: Config, path: Path) -> bool:
-    """Whether every step was green; nothing that one started goes on."""
+def _failure(project: Project, config: Config, path: Path) -> str:
+    """Which step was red, empty where none was; nothing that one started goes on."""
     for step in config.setup:
         code, _ = process.run_limited(
             step.run,
@@ -70,14 +82,16 @@ def _runs(project: Project, config: Config, path: Path) -> bool:
             secrets=secret_values(inherited()),
         )
         if code != 0:
-            return False
-    return True
+            return f"the step {step.name} failed there"
+    return ""
 
 
-def _tells_its_place(inside: Git, path: Path) -> bool:
-    """Whether a file or a link that the commit does not have holds the drawn name of the worktree at `path`."""
+def _place_told(inside: Git, path: Path) -> str:
+    """Which file or link that the commit does not have holds the drawn name of the worktree at `path`."""
     drawn = os.fsencode(next(part for part in reversed(path.parts) if ".pool-" in part))
-    return any(_holds(path / name, drawn) for name in inside.run("ls-files", "-z", "--others").fields)
+    made = inside.run("ls-files", "-z", "--others").fields
+    holding = next((name for name in made if _holds(path / name, drawn)), None)
+    return f"it writes down where it runs, in {holding}" if holding else ""
 
 
 def _holds(file: Path, text: bytes) -> bool:
