@@ -197,3 +197,25 @@ def test_what_was_staged_in_a_worktree_that_is_gone_is_kept(repository: Path, wo
     assert ("REGISTRATION_LEFT" if ended else "WORKTREE_GONE") in [one["code"] for one in done["mended"]]
     ref = kit.git(repository, "for-each-ref", "--format=%(refname)", "refs/conductor/salvage/prices/")
     assert kit.git(repository, "show", f"{ref}:idea.txt") == "idea"
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [("journal", "doctor --fix"), ("tasks", "doctor"), ("tasks", "status"), ("locks", "spawn pears")],
+)
+def test_a_file_in_the_place_of_a_directory_of_ours_is_told_and_stays(
+    repository: Path, worker: Path, name: str, command: str
+) -> None:
+    place = Layout(repository / ".git").state_dir / name
+    place.rename(place.with_name("aside"))
+    place.write_text("somebody's\n")
+
+    done = kit.conductor(*command.split(), "--json", cwd=repository)
+
+    error = tasks.refused(done, "STATE_UNWRITABLE", 1)
+    assert error["message"] == f"{place} is no directory, and one has to be there"
+    assert error["hint"] == f"ls -ld {place}"
+    assert place.read_text() == "somebody's\n"
+    place.unlink()
+    place.with_name("aside").rename(place)
+    goes_on(repository, worker)

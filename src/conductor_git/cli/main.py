@@ -6,15 +6,11 @@ the ordinary way.
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from contextlib import suppress
-from typing import Final
 
 from conductor_git.errors import ConductorError, NotARepository
-
-_REFUSALS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 def main() -> None:
@@ -82,13 +78,13 @@ def of_the_system(error: Exception) -> ConductorError | None:
     """The refusal for what the system would not let us do: a write, or to be where nothing is any more; else None."""
     if isinstance(error, FileNotFoundError) and _is_nowhere():
         return NotARepository("the directory that this was called from is gone", hint="cd ..")
-    if not isinstance(error, OSError) or error.errno not in _REFUSALS:
-        return None
     from pathlib import Path
 
-    from conductor_git.durable import unwritable
+    from conductor_git.durable import is_of_the_system, unwritable
     from conductor_git.errors import StateUnwritable
 
+    if not is_of_the_system(error):
+        return None
     if error.filename is None:  # only standard output is written without a name
         return StateUnwritable(f"the answer could not be written: {error.strerror}", hint="df -h", errno=error.errno)
     return unwritable(Path(error.filename), error)

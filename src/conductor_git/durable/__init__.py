@@ -22,6 +22,7 @@ from conductor_git.durable.locks import is_locked as is_locked
 from conductor_git.durable.locks import lock as lock
 from conductor_git.durable.locks import process_said as process_said
 from conductor_git.durable.locks import try_lock as try_lock
+from conductor_git.durable.refused import is_of_the_system as is_of_the_system
 from conductor_git.durable.refused import still_locked as still_locked
 from conductor_git.durable.refused import unwritable as unwritable
 from conductor_git.durable.refused import writing

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -49,7 +48,6 @@ STATUSES: Final[Mapping[type[ConductorError], int]] = {
 }
 """Error → HTTP status; an error that is not named has the status of the nearest one it is a kind of."""
 
-_REFUSALS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 _CODES: Final[Mapping[int, type[ConductorError]]] = {
     400: errors.BadInput,
     401: refusals.Unauthorized,
@@ -77,8 +75,8 @@ def answer(refused: ConductorError, status: int | None = None, headers: Mapping[
 
 
 def of_the_system(error: Exception) -> ConductorError | None:
-    """The refusal for a write that the system would not take (no space, read-only, no permission); else None."""
-    if isinstance(error, OSError) and error.errno in _REFUSALS and error.filename is not None:
+    """The refusal for what the system would not let us do to a file; else None."""
+    if durable.is_of_the_system(error) and error.filename is not None:
         return durable.unwritable(Path(error.filename), error)
     return None
 
