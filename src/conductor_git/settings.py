@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 from shlex import quote
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from conductor_git import durable
 from conductor_git.bus.address import Address
 from conductor_git.bus.current import current_address, own_address
-from conductor_git.config.layers import Layer, Resolved, environment_layers, merge, read_layer
-from conductor_git.config.model import Config
 from conductor_git.environment import inherited, variable
 from conductor_git.errors import BadConfig, Untrusted
 from conductor_git.history import Object, objects
 from conductor_git.layout import CONFIG_NAME
 from conductor_git.names import CommitId
 from conductor_git.project import Project
+
+if TYPE_CHECKING:  # pydantic, whose import costs as much as a short command; most modules here only may need a config
+    from conductor_git.config.layers import Layer, Resolved
+    from conductor_git.config.model import Config
 
 _LIMIT: Final = 256 * 1024
 
@@ -52,6 +54,8 @@ def without_effect(config: Config) -> tuple[str, ...]:
 
 
 def resolved(project: Project) -> Resolved:
+    from conductor_git.config.layers import merge
+
     return merge([*_user(), *_project(project), *_variables()])
 
 
@@ -59,7 +63,7 @@ def _project(project: Project) -> list[Layer]:
     if not project.is_bare:
         return _file(project.repository / CONFIG_NAME)
     (shown,) = objects(project.git, f"HEAD:{CONFIG_NAME}")  # no checkout is the main one: what is committed counts
-    return [read_layer(shown.data, f"HEAD:{CONFIG_NAME}")] if shown is not None and shown.kind == "blob" else []
+    return [_layer(shown.data, f"HEAD:{CONFIG_NAME}")] if shown is not None and shown.kind == "blob" else []
 
 
 def target_config(project: Project, commit: CommitId) -> Config:
@@ -70,13 +74,17 @@ def target_config(project: Project, commit: CommitId) -> Config:
 
 def config_in(commit: CommitId, file: Object | None) -> Config:
     """As `target_config`, with what the commit has by the name of the config file."""
+    from conductor_git.config.layers import merge
+
     has_one = file is not None and file.kind == "blob"
-    layers = [read_layer(file.data, f"{commit[:10]}:{CONFIG_NAME}")] if file and has_one else []
+    layers = [_layer(file.data, f"{commit[:10]}:{CONFIG_NAME}")] if file and has_one else []
     return merge([*_user(), *layers, *_variables()]).config
 
 
 def _variables() -> tuple[Layer, ...]:
     """What CONDUCTOR_* variables set; those of an agent's environment are its own, and set nothing."""
+    from conductor_git.config.layers import environment_layers
+
     ours = inherited()
     return () if "CONDUCTOR_RUN_ID" in ours else environment_layers(ours)
 
@@ -92,13 +100,19 @@ def _home(name: str, default: str) -> Path:
 
 def _file(path: Path) -> list[Layer]:
     try:
-        return [read_layer(durable.read_regular(path, _LIMIT), str(path))]
+        return [_layer(durable.read_regular(path, _LIMIT), str(path))]
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as unreadable:
         raise BadConfig(
             f"{path} cannot be read: {unreadable.strerror}", hint=f"ls -l {quote(str(path))}"
         ) from unreadable
+
+
+def _layer(data: bytes, origin: str) -> Layer:
+    from conductor_git.config.layers import read_layer
+
+    return read_layer(data, origin)
 
 
 def require_trusted(config: Config, *, agree: bool = False) -> None:

@@ -11,7 +11,7 @@ import pytest
 from typer.main import get_command
 
 from conductor_git.cli.commands import ALIASES, TABLE, app
-from conductor_git.cli.hot import PLUMBING
+from conductor_git.cli.hot import PLUMBING, parse
 from conductor_git.cli.hot import TABLE as PLAIN
 from tests.docs.blocks import TOP, pages
 from tests.docs.command_tree import Command, commands, page
@@ -22,6 +22,8 @@ _MARKED = re.compile(r"(<!-- made by tests/docs -->\n).*?(<!-- end -->)", re.DOT
 _NAMED = re.compile(r"""(?<![\w./-])conductor-git ((?:[a-z][a-z-]*)(?: [^`\n"&;|]*)?)""")
 _PLANNED = frozenset({"hook"})
 """Commands that the pages name as coming."""
+DEFAULTED = frozenset({"wait", "priority"})
+"""Parameters that have a value where nobody gives one."""
 
 
 def test_the_reference_is_made_from_the_commands() -> None:
@@ -99,9 +101,72 @@ def test_every_command_has_its_place_in_the_help() -> None:
     assert listed == {command.words[0] for command in COMMANDS.values()}
 
 
+def _listed(value: object) -> object:
+    """Typer's parser has a tuple where nothing was given."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def ordinary(words: tuple[str, ...]) -> Command:
+    return COMMANDS[("request-changes",) if words == ("reject",) else words]
+
+
 @pytest.mark.parametrize("words", [words for words in PLAIN if words not in PLUMBING], ids=" ".join)
 def test_a_command_in_plain_form_takes_the_options_of_the_ordinary_one(words: tuple[str, ...]) -> None:
     """`status` in plain form and by Typer are one command with one set of options."""
-    ordinary = {name for option in COMMANDS[words].options for name in option.names}
+    known = {name for option in ordinary(words).options for name in option.names}
 
-    assert set(PLAIN[words].options) == ordinary
+    assert set(PLAIN[words].options) == known
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "spawn fix -m 'a prompt' --title T --base v1 --target next --needs a --needs=b",
+        "spawn fix --reviews 2 --priority 3 --existing",
+        "spawn fix --prompt-file p.md --agent codex --no-start --dry-run --trust --json",
+        "spawn fix --review other -- my-agent --json -m x -- y",
+        "spawn fix -m - --",
+        "done --wip -m summary",
+        "cancel fix --message 'not wanted'",
+        "approve fix --commit abc --as ada -m 'well done'",
+        "request-changes fix --comment a:1:x --comment b:2:y --comment-old c:3:z",
+        "merge --strategy squash --wait 2.5 --no-cleanup --ignore-needs --target next",
+        "merge fix --wait 0 --json",
+        "undo fix -m why --dry-run --trust",
+        "retry fix --reset",
+    ],
+)
+def test_what_is_plain_means_what_it_means_ordinarily(line: str) -> None:
+    words = shlex.split(line)
+    key, given = (words[0],), words[1:]
+    plain, meant = parse(given, PLAIN[key]), ordinary(key).command.make_context(words[0], list(given)).params
+
+    assert plain is not None
+    assert {name: _listed(meant[name]) for name in plain} == plain
+    assert {name for name, value in meant.items() if value not in (None, False, (), "")} - set(plain) <= DEFAULTED
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "spawn",
+        "spawn fix more",
+        "spawn fix -",
+        "spawn fix -m=prompt",
+        "spawn fix -m --json",
+        "spawn fix --reviews 0",
+        "spawn fix --priority -3",
+        "spawn -- fix my-agent",
+        "approve",
+        "merge fix --strategy fast",
+        "merge --wait -1",
+        "merge --wait soon",
+        "merge --wait=nan",
+        "done --wip=yes",
+        "stop fix --help",
+    ],
+)
+def test_what_is_not_surely_meant_is_left_to_the_ordinary_command(line: str) -> None:
+    word, *words = shlex.split(line)
+
+    assert parse(words, PLAIN[word,]) is None

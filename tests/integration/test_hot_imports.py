@@ -59,6 +59,16 @@ def test_what_only_looks_imports_no_library_but_the_one_that_reads_records(repos
     assert imported(repository, *words.split(" ")) & LIBRARIES == {"yaml"}
 
 
+def test_what_moves_a_task_imports_neither_typer_nor_what_reads_a_config(repository: Path) -> None:
+    place = tasks.spawn(repository, "prices")
+    steps = [(place, "done -m pears"), (repository, "approve prices --as ada")]
+    for where, words in [*steps, (repository, "cancel prices"), (repository, "stop prices")]:
+        if words.startswith("done"):
+            tasks.commit(place, {"src/pears.py": "PEARS = 4\n"})
+
+        assert imported(where, *words.split(" ")) & {"git", "pydantic", "rich", "typer"} == set(), words
+
+
 def test_what_is_not_in_plain_form_goes_the_ordinary_way_and_says_the_same(repository: Path) -> None:
     tasks.spawn(repository, "prices")
 

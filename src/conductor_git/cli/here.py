@@ -41,8 +41,10 @@ class Here:
 def here() -> Here:
     """Open the project around the current directory, first mending what a killed command left.
 
-    A context that is damaged or was copied from elsewhere is refused: it would speak for the wrong worker.
+    A context that is damaged or was copied from elsewhere is refused: it would speak for the wrong worker. SIGTERM is
+    obeyed from here on.
     """
+    sigterm.obey()
     found = context_here()
     if found is None:
         opened = Here(open_project(Path.cwd()), COORDINATOR, None)
@@ -54,7 +56,6 @@ def here() -> Here:
 
 def onlooker() -> Here:
     """As `here`, for commands that only look: a bad context does not keep them from looking."""
-    sigterm.obey()
     try:
         return here()
     except BadContext as bad:

@@ -29,10 +29,32 @@ class Plain(NamedTuple):
     options: Mapping[str, Option]
     argument: str | None = None
     is_required: bool = False
+    rest: str | None = None
+    """The parameter for the words after `--`."""
 
 
 def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and int(text) > 0 else None
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() else None
+
+
+def _seconds(text: str) -> float | None:
+    return float(text) if text.isascii() and text.replace(".", "", 1).isdecimal() else None
+
+
+def _path(text: str) -> object:
+    from pathlib import Path
+
+    return Path(text)
+
+
+def _strategy(text: str) -> object | None:
+    from conductor_git.run import Strategy
+
+    return next((one for one in Strategy if one == text), None)
 
 
 def _state(text: str) -> object | None:
@@ -56,7 +78,70 @@ _MESSAGES: Final = {
     **_BUS,
 }
 
+_WHY: Final = {"--message": Option("message"), "-m": Option("message")}
+_LANDING: Final = {
+    "--wait": Option("wait", _seconds),
+    "--dry-run": _flag("dry_run"),
+    "--trust": _flag("trust"),
+    **_JSON,
+}
+_VERDICT: Final = {"--as": Option("as_reviewer"), **_WHY, **_JSON}
+_SENT_BACK: Final = Plain(
+    "verdicts",
+    "request_changes",
+    {"--comment": Option("comment", many=True), "--comment-old": Option("comment_old", many=True), **_VERDICT},
+    "task",
+    is_required=True,
+)
+
 TABLE: Final[Mapping[tuple[str, ...], Plain]] = {
+    ("spawn",): Plain(
+        "life",
+        "spawn",
+        {
+            "--prompt-file": Option("prompt_file", _path),
+            "--agent": Option("agent"),
+            "--title": Option("title"),
+            "--base": Option("base"),
+            "--target": Option("target"),
+            "--needs": Option("needs", many=True),
+            "--reviews": Option("reviews", _number),
+            "--priority": Option("priority", _whole),
+            "--review": Option("review"),
+            "--existing": _flag("existing"),
+            "--no-start": _flag("no_start"),
+            "--dry-run": _flag("dry_run"),
+            "--trust": _flag("trust"),
+            **_WHY,
+            **_JSON,
+        },
+        "task",
+        is_required=True,
+        rest="command",
+    ),
+    ("start",): Plain("life", "start", _JSON, "task"),
+    ("done",): Plain("life", "done", {"--wip": _flag("wip"), **_WHY, **_JSON}, "task"),
+    ("fail",): Plain("life", "fail", {**_WHY, **_JSON}, "task"),
+    ("cancel",): Plain("life", "cancel", {**_WHY, **_JSON}, "task", is_required=True),
+    ("retry",): Plain("life", "retry", {"--reset": _flag("reset"), **_JSON}, "task", is_required=True),
+    ("stop",): Plain("supervised", "stop", _JSON, "task", is_required=True),
+    ("resume",): Plain("supervised", "resume", _JSON, "task"),
+    ("approve",): Plain("verdicts", "approve", {"--commit": Option("commit"), **_VERDICT}, "task", is_required=True),
+    ("request-changes",): _SENT_BACK,
+    ("reject",): _SENT_BACK,
+    ("merge",): Plain(
+        "merging",
+        "merge",
+        {
+            "--strategy": Option("strategy", _strategy),
+            "--no-cleanup": _flag("no_cleanup"),
+            "--ignore-needs": _flag("ignore_needs"),
+            "--target": Option("target"),
+            **_LANDING,
+        },
+        "task",
+    ),
+    ("undo",): Plain("merging", "undo", {**_WHY, **_LANDING}, "task", is_required=True),
     ("heartbeat",): Plain("worker_actions", "heartbeat", {"--note": Option("note"), **_JSON}, "task"),
     ("ctx",): Plain(
         "worker_actions",
@@ -136,8 +221,8 @@ def answer(arguments: Sequence[str]) -> int | None:
         plain = TABLE.get(tuple(arguments[:length]))
         values = None if plain is None else parse(arguments[length:], plain)
         if plain is not None and values is not None:
-            getattr(import_module(f"conductor_git.cli.{plain.module}"), plain.function)(**values)
-            return 0
+            code = getattr(import_module(f"conductor_git.cli.{plain.module}"), plain.function)(**values)
+            return code or 0
     return None
 
 
@@ -147,6 +232,9 @@ def parse(words: Sequence[str], plain: Plain) -> dict[str, Any] | None:
     todo = list(words)
     while todo:
         word = todo.pop(0)
+        if word == "--" and plain.rest is not None:
+            values[plain.rest], todo = todo, []
+            continue
         name, equals, given = word.partition("=")
         option = plain.options.get(name)
         if option is None:
@@ -157,7 +245,7 @@ def parse(words: Sequence[str], plain: Plain) -> dict[str, Any] | None:
             if equals:
                 return None
             values[option.name] = True
-        elif not _fill(values, option, given if equals else _next(todo)):
+        elif (equals and not name.startswith("--")) or not _fill(values, option, given if equals else _next(todo)):
             return None
     return None if plain.is_required and plain.argument not in values else values
 

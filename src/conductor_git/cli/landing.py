@@ -6,15 +6,13 @@ from typing import Annotated
 
 import typer
 
-from conductor_git.cli import landed
+from conductor_git.cli import landed, merging
 from conductor_git.cli.here import here
 from conductor_git.cli.options import Json, Task, Why, panel
-from conductor_git.cli.output import answer, document, narrate, say
+from conductor_git.cli.output import narrate
 from conductor_git.errors import BadInput
-from conductor_git.names import parse_task_id, short
+from conductor_git.names import parse_task_id
 from conductor_git.run import Strategy, utcnow
-from conductor_git.wording import counted
-from conductor_git.workflow.landing.wish import Wish
 
 app = typer.Typer()
 
@@ -33,7 +31,7 @@ def merge(  # noqa: PLR0913, PLR0917 - one parameter an option
         Strategy | None, typer.Option(metavar="merge|squash|rebase", help="By default what the config says.")
     ] = None,
     no_cleanup: Annotated[bool, typer.Option("--no-cleanup", help="Leave the worktree and the branch.")] = False,
-    wait: _Wait = 600,
+    wait: _Wait = merging.WAIT_SECONDS,
     dry_run: _DryRun = False,
     trust: _Trust = False,
     ignore_needs: Annotated[
@@ -43,28 +41,18 @@ def merge(  # noqa: PLR0913, PLR0917 - one parameter an option
     as_json: Json = False,
 ) -> None:
     """Land an approved task, or without TASK all of them: merged in memory, gated as merged, published together."""
-    place = here()
-    wish = Wish(
+    code = merging.merge(
+        task=task,
         strategy=strategy,
-        cleanup=not no_cleanup,
-        wait_seconds=wait,
+        no_cleanup=no_cleanup,
+        wait=wait,
         dry_run=dry_run,
         trust=trust,
         ignore_needs=ignore_needs,
+        target=target,
+        as_json=as_json,
     )
-    if task is not None:
-        if target is not None:
-            raise BadInput("a TASK has its target; --target is for the queue", hint=f"conductor-git merge {task}")
-        from conductor_git.workflow.land import land
-
-        done = land(place.project, place.task(task), by=place.actor, at=utcnow, wish=wish, listener=landed.listener())
-        landed.tell_one(done, dry_run, as_json)
-        return
-    from conductor_git.workflow.queue import process
-
-    listener = landed.listener(landed.teller(dry_run))
-    processed = process(place.project, by=place.actor, at=utcnow, target=target, wish=wish, listener=listener)
-    if code := landed.tell_all(processed, dry_run, as_json):
+    if code:
         raise typer.Exit(code)
 
 
@@ -95,33 +83,10 @@ def queue(
 def undo(
     task: Task,
     message: Why = None,
-    wait: _Wait = 600,
+    wait: _Wait = merging.WAIT_SECONDS,
     dry_run: _DryRun = False,
     trust: _Trust = False,
     as_json: Json = False,
 ) -> None:
     """Take a landing back by a new commit on its target; `retry` then goes on with the change."""
-    from conductor_git.workflow.documents.landing import undone_document
-    from conductor_git.workflow.undo import undo as take_back
-
-    place = here()
-    wish = Wish(wait_seconds=wait, dry_run=dry_run, trust=trust)
-    undone = take_back(
-        place.project,
-        place.task(task),
-        by=place.actor,
-        at=utcnow,
-        why=message or "",
-        wish=wish,
-        listener=landed.listener(),
-    )
-    run = undone.run
-    facts = undone_document(undone, dry_run=dry_run)
-    if as_json:
-        document(**facts)
-    elif dry_run:
-        say(f"{run.task_id} would be taken off {run.target} with {counted(len(undone.paths), 'changed file')}")
-    else:
-        answer(undone.commit)
-        narrate("✓", f"{run.task_id} is taken off {run.target} again by {short(undone.commit)}")
-        narrate("↳", f"conductor-git retry {run.task_id}")
+    merging.undo(task=task, message=message, wait=wait, dry_run=dry_run, trust=trust, as_json=as_json)

@@ -1,8 +1,10 @@
-"""What the supervisor of a task is at, in words."""
+"""A task's agent: how it is ended and goes on, and what its supervisor is at, in words; imports no Typer."""
 
 from __future__ import annotations
 
-from conductor_git.run import Doing, Run
+from conductor_git.cli.here import here
+from conductor_git.cli.output import answer, document, narrate
+from conductor_git.run import Doing, Run, utcnow
 
 
 def doing(run: Run) -> str:
@@ -14,3 +16,40 @@ def doing(run: Run) -> str:
     if attempt is not None and attempt.ended_at is None:
         return f"{attempt.agent} is at work; see it with: conductor-git attach {run.task_id}"
     return f"the agent of {run.task_id} has ended; see it with: conductor-git log {run.task_id}"
+
+
+def stop(*, task: str, as_json: bool = False) -> None:
+    """End the task's agent with everything it started; branch, worktree and state stay."""
+    from conductor_git.runner.stop import end_attempt
+
+    place = here()
+    task_id = place.task(task)
+    was_running = end_attempt(place.project, task_id, at=utcnow())
+    run = place.project.runs.get(task_id)
+    if as_json:
+        from conductor_git.cli.documents import task_document
+
+        document(task=task_document(run), stopped=was_running)
+        return
+    answer(f"{task_id} {run.state}")
+    narrate(
+        "✓" if was_running else "○", f"the agent of {task_id} " + ("was stopped" if was_running else "was not running")
+    )
+
+
+def resume(*, task: str | None = None, as_json: bool = False) -> None:
+    """Let the task's agent go on."""
+    from conductor_git.workflow.resume import resume as go_on
+
+    place = here()
+    run, was_started = go_on(place.project, place.task(task))
+    if as_json:
+        from conductor_git.cli.documents import task_document
+
+        document(task=task_document(run), started=was_started)
+        return
+    answer(f"{run.task_id} {run.state}")
+    if was_started:
+        narrate("◎", doing(run))
+    else:
+        narrate("○", f"{run.task_id} has a supervisor already: {doing(run)}")

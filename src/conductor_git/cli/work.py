@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from dataclasses import asdict
 from pathlib import Path
-from shlex import quote
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from conductor_git.cli.documents import task_document
-from conductor_git.cli.here import Here, here, picker
+from conductor_git.cli import life
 from conductor_git.cli.options import Json, Task, TaskHere, Why, panel
-from conductor_git.cli.output import answer, document, narrate, say
-from conductor_git.cli.supervised import doing
-from conductor_git.errors import BadInput
-from conductor_git.names import parse_task_id, short
-from conductor_git.run import Run, next_command, utcnow
-from conductor_git.wording import several
-
-if TYPE_CHECKING:
-    from conductor_git.config.model import Config
-    from conductor_git.runner.setup import Listener
-    from conductor_git.workflow.spawning.order import Order, Plan
 
 app = typer.Typer()
 
@@ -60,115 +45,31 @@ def spawn(  # noqa: PLR0913, PLR0917 - one parameter an option
     as_json: Json = False,
 ) -> None:
     """Give a task a branch and a worktree of its own, and start its agent there."""
-    from conductor_git.cli.preparing import aloud
-    from conductor_git.settings import project_config, require_trusted, without_effect
-    from conductor_git.workflow.spawn import spawn as make
-    from conductor_git.workflow.spawning.order import Order, plan
-
-    if command == ["-"] and message is None:
-        command, message = None, "-"
-    place = here()
-    by = picker(place)
-    config = project_config(place.project)
-    if trust:
-        require_trusted(config, agree=True)
-    order = Order(
-        task_id=parse_task_id(task),
-        prompt=_prompt(message, prompt_file),
-        title=title,
+    life.spawn(
+        task=task,
+        command=command,
+        message=message,
+        prompt_file=prompt_file,
         agent=agent,
-        command=tuple(command or ()),
+        title=title,
         base=base,
         target=target,
-        needs=tuple(map(parse_task_id, needs or ())),
-        reviews_required=reviews,
-        existing=existing,
+        needs=needs,
+        reviews=reviews,
         priority=priority,
-        parent_task_id=by.speaker,
+        review=review,
+        existing=existing,
+        no_start=no_start,
+        dry_run=dry_run,
+        trust=trust,
+        as_json=as_json,
     )
-    wanted = plan(place.project, order, config) if review is None else _plan_review(place, order, config, review)
-    if dry_run:
-        facts = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(wanted).items()}
-        facts["bus"] = wanted.bus.url
-        if as_json:
-            document(plan=facts)
-        else:
-            what = f"{wanted.branch} in {wanted.worktree} from {wanted.target}"
-            what = f"a review of {wanted.review_of} in {wanted.worktree}" if wanted.review_of else what
-            say(f"would make {what} at {short(wanted.base_commit)}")
-        return
-    for key in without_effect(config):
-        narrate("▲", f"`{key}` is set in the config, and this version does not act on it")
-    run = make(place.project, wanted, by=by, at=utcnow(), start_agent=not no_start, listener=aloud())
-    _answer(run, as_json, run.worktree)
-    if config.setup and config.pool.size:
-        _narrate_setup(place, config)
-    _narrate_spawn(run)
-
-
-def _narrate_setup(place: Here, config: Config) -> None:
-    from conductor_git.workflow.spawning.ahead import why_not_ahead
-
-    if why := why_not_ahead(place.project, config):
-        narrate("○", f"the pool cannot run the setup beforehand: {why}")
-
-
-def _plan_review(place: Here, order: Order, config: Config, review: str) -> Plan:
-    from conductor_git.workflow.agent_review.spawn import plan_review
-
-    return plan_review(place.project, order, config, parse_task_id(review))
-
-
-def _narrate_spawn(run: Run) -> None:
-    if run.review_of is not None:
-        narrate("✓", f"{run.task_id} reviews {run.review_of} at {short(run.base_commit)}")
-    else:
-        narrate("✓", f"{run.task_id} has the branch {run.branch}, from {run.target} at {short(run.base_commit)}")
-    if run.parent_task_id is not None:
-        narrate("○", f"it is a sub-task of {run.parent_task_id}")
-    narrate("○", f"its worktree is {run.worktree}")
-    if run.supervision is not None or run.attempts:
-        narrate("◎", doing(run))
-    else:
-        narrate("↳", f"cd {quote(run.worktree)} && conductor-git start")
-
-
-def _prompt(message: str | None, prompt_file: Path | None) -> str:
-    if message is not None and prompt_file is not None:
-        raise BadInput("-m and --prompt-file both give a prompt", hint="conductor-git spawn --help")
-    if message == "-" or (prompt_file is not None and str(prompt_file) == "-"):
-        return sys.stdin.read()
-    if prompt_file is not None:
-        try:
-            return prompt_file.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as unreadable:
-            raise BadInput(
-                f"the prompt file {prompt_file} cannot be read: {unreadable}", hint=f"ls -l {quote(str(prompt_file))}"
-            ) from unreadable
-    return message or ""
-
-
-def _answer(run: Run, as_json: bool, text: str) -> None:
-    if as_json:
-        document(task=task_document(run))
-    else:
-        answer(text)
 
 
 @app.command(rich_help_panel=panel("work"), epilog="Example: conductor-git start fix-login")
 def start(task: TaskHere = None, as_json: Json = False) -> None:
     """Take the task up: ASSIGNED → WORKING."""
-    from conductor_git.workflow.start import start as take_up
-
-    def listening() -> Listener:
-        from conductor_git.cli.preparing import aloud  # only where there is a setup to hear of
-
-        return aloud()
-
-    place = here()
-    run = take_up(place.project, place.task(task), by=place.actor, at=utcnow(), listening=listening)
-    _answer(run, as_json, f"{run.task_id} {run.state}")
-    narrate("✓", f"{run.task_id} is being worked on in {run.worktree}")
+    life.start(task=task, as_json=as_json)
 
 
 @app.command(rich_help_panel=panel("work"), epilog="Example: conductor-git heartbeat --note 'tests are running'")
@@ -191,47 +92,19 @@ def done(
     as_json: Json = False,
 ) -> None:
     """Hand the worktree's HEAD in for review: WORKING → IN_REVIEW."""
-    from conductor_git.workflow.finish import finish
-
-    place = here()
-    run = finish(place.project, place.task(task), by=place.actor, at=utcnow(), summary=message, wip=wip)
-    _answer(run, as_json, run.head_commit or "")
-    narrate("✓", f"{run.task_id} is in review at {short(run.head_commit)}")
-    narrate("↳", f"conductor-git diff {run.task_id}")
+    life.done(task=task, message=message, wip=wip, as_json=as_json)
 
 
 @app.command(rich_help_panel=panel("work"), epilog="Example: conductor-git fail -m 'the API is gone'")
 def fail(task: TaskHere = None, message: Why = None, as_json: Json = False) -> None:
     """Give the task up; its branch and worktree stay."""
-    from conductor_git.workflow.end import fail as give_up
-
-    place = here()
-    run = give_up(place.project, place.task(task), by=place.actor, at=utcnow(), why=message)
-    _ended(place, run, as_json)
+    life.fail(task=task, message=message, as_json=as_json)
 
 
 @app.command(rich_help_panel=panel("work"), epilog="Example: conductor-git cancel fix-login -m 'done elsewhere'")
 def cancel(task: Task, message: Why = None, as_json: Json = False) -> None:
     """End a task that is not wanted any more; its branch and worktree stay."""
-    from conductor_git.workflow.end import cancel as call_off
-
-    place = here()
-    run = call_off(place.project, place.task(task), by=place.actor, at=utcnow(), why=message)
-    _ended(place, run, as_json)
-
-
-def _ended(place: Here, run: Run, as_json: bool) -> None:
-    from conductor_git.workflow.family.kin import children
-
-    _answer(run, as_json, f"{run.task_id} {run.state}")
-    what = f"{run.worktree} stays as it is"
-    what = what if run.review_of else f"the branch {run.branch} and {run.worktree} stay as they are"
-    narrate("✓", f"{run.task_id} is {run.state}; {what}")
-    if living := [child for child in children(place.project, run.task_id) if not child.state.is_final]:
-        said = several([f"{child.task_id} ({child.state})" for child in living])
-        narrate("▲", f"what it had spawned goes on: {said}")
-        narrate("↳", f"conductor-git cancel {living[0].task_id}")
-    narrate("↳", next_command(run))
+    life.cancel(task=task, message=message, as_json=as_json)
 
 
 @app.command(rich_help_panel=panel("work"), epilog="Example: conductor-git retry fix-login --reset")
@@ -243,12 +116,4 @@ def retry(
     as_json: Json = False,
 ) -> None:
     """Start a failed or cancelled task again, as a new generation."""
-    from conductor_git.cli.preparing import aloud
-    from conductor_git.workflow.retry import retry as again
-
-    place = here()
-    run, kept = again(place.project, place.task(task), by=place.actor, at=utcnow(), reset=reset, listener=aloud())
-    _answer(run, as_json, f"{run.task_id} {run.state}")
-    narrate("✓", f"{run.task_id} starts again as generation {run.generation} in {run.worktree}")
-    if kept and kept.ref:
-        narrate("○", f"the former work is kept in {kept.ref}")
+    life.retry(task=task, reset=reset, as_json=as_json)

@@ -11,11 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from conductor_git import brought, durable, journal, process, worktree
 from conductor_git.config.duration import format_duration
-from conductor_git.config.model import SetupStep
 from conductor_git.environment import inherited
 from conductor_git.errors import IllegalTransition, SetupFailed
 from conductor_git.include import Included
@@ -27,6 +26,9 @@ from conductor_git.run import Event, Run, State, utcnow
 from conductor_git.runner.environment import worker_environment
 from conductor_git.settings import project_config, require_trusted
 from conductor_git.transition import message_of, move
+
+if TYPE_CHECKING:  # pydantic; who ends a task looks in here for what is left of its setup, and reads no config
+    from conductor_git.config.model import SetupStep
 
 TREE_VARIABLE: Final = "CONDUCTOR_SETUP_TREE"
 """What every process of a setup carries: the path of its worktree."""
