@@ -291,6 +291,6 @@ def test_a_file_where_a_directory_should_be_is_told(tmp_path: Path, backend: str
     (tmp_path / "file").write_bytes(b"mine")
     bus = bus_at(f"{backend}:{tmp_path}/file/bus")
 
-    with pytest.raises(StateUnwritable, match="could not be written"):
+    with pytest.raises(StateUnwritable, match="file is no directory, and one has to be there"):
         bus.append(FACT)
     assert on_disk(tmp_path).keys() == {"file"}

@@ -234,5 +234,5 @@ def test_another_tool_that_locks_with_portalocker_waits_for_our_writer(
 def test_a_bus_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
 
-    with pytest.raises(StateUnwritable, match="Not a directory"):
+    with pytest.raises(StateUnwritable, match="file is no directory, and one has to be there"):
         FileBus(tmp_path / "file" / "bus.md").append(FACT)

@@ -348,7 +348,7 @@ def test_nothing_that_others_wrote_is_obeyed_by_a_terminal(hostile: Path, words:
 
     printed = "\n".join(lines)
     assert "prices" in printed
-    assert "evil" in printed
+    assert "owned" in printed
     assert [character for character in printed if not character.isprintable() and character != "\n"] == []
 
 
