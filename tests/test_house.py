@@ -259,6 +259,16 @@ def test_hot_commands_import_nothing_heavy() -> None:
     assert HEAVY & set(done.stdout.split()) == set()
 
 
+def test_what_commands_do_without_typer_does_not_load_it() -> None:
+    names = [f"conductor_git.cli.plain.{module.stem}" for module in modules(PACKAGE / "cli" / "plain")]
+    program = f"import {', '.join(names)}, sys; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert {"conductor_git.cli.plain.life", "conductor_git.run"} <= set(done.stdout.split())
+    assert {"typer", "rich"} & set(done.stdout.split()) == set()
+
+
 def test_no_file_belongs_to_a_machine() -> None:
     places = (TOP, Path(pwd.getpwuid(os.getuid()).pw_dir))
 

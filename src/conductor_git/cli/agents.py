@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from conductor_git.cli import supervised
 from conductor_git.cli.options import Json, Task, TaskHere, panel
+from conductor_git.cli.plain import supervised
 
 app = typer.Typer()
 

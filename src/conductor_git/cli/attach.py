@@ -12,8 +12,8 @@ from conductor_git.cli.documents import task_document
 from conductor_git.cli.here import Here, onlooker
 from conductor_git.cli.options import Json, TaskHere, panel
 from conductor_git.cli.output import document, narrate
+from conductor_git.cli.plain.texts import say_raw
 from conductor_git.cli.saying import Saying
-from conductor_git.cli.texts import say_raw
 from conductor_git.errors import BadInput
 from conductor_git.names import TaskId
 from conductor_git.record import format_time

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from conductor_git.cli import messages, posting, upkeep
+from conductor_git.cli import upkeep
 from conductor_git.cli.options import Json
+from conductor_git.cli.plain import messages, posting
 
 app = typer.Typer(no_args_is_help=True, help="The message log that everyone shares: post, read, follow, check, move.")
 

@@ -87,7 +87,7 @@ _LANDING: Final = {
 }
 _VERDICT: Final = {"--as": Option("as_reviewer"), **_WHY, **_JSON}
 _SENT_BACK: Final = Plain(
-    "verdicts",
+    "plain.verdicts",
     "request_changes",
     {"--comment": Option("comment", many=True), "--comment-old": Option("comment_old", many=True), **_VERDICT},
     "task",
@@ -96,7 +96,7 @@ _SENT_BACK: Final = Plain(
 
 TABLE: Final[Mapping[tuple[str, ...], Plain]] = {
     ("spawn",): Plain(
-        "life",
+        "plain.life",
         "spawn",
         {
             "--prompt-file": Option("prompt_file", _path),
@@ -119,18 +119,20 @@ TABLE: Final[Mapping[tuple[str, ...], Plain]] = {
         is_required=True,
         rest="command",
     ),
-    ("start",): Plain("life", "start", _JSON, "task"),
-    ("done",): Plain("life", "done", {"--wip": _flag("wip"), **_WHY, **_JSON}, "task"),
-    ("fail",): Plain("life", "fail", {**_WHY, **_JSON}, "task"),
-    ("cancel",): Plain("life", "cancel", {**_WHY, **_JSON}, "task", is_required=True),
-    ("retry",): Plain("life", "retry", {"--reset": _flag("reset"), **_JSON}, "task", is_required=True),
-    ("stop",): Plain("supervised", "stop", _JSON, "task", is_required=True),
-    ("resume",): Plain("supervised", "resume", _JSON, "task"),
-    ("approve",): Plain("verdicts", "approve", {"--commit": Option("commit"), **_VERDICT}, "task", is_required=True),
+    ("start",): Plain("plain.life", "start", _JSON, "task"),
+    ("done",): Plain("plain.life", "done", {"--wip": _flag("wip"), **_WHY, **_JSON}, "task"),
+    ("fail",): Plain("plain.life", "fail", {**_WHY, **_JSON}, "task"),
+    ("cancel",): Plain("plain.life", "cancel", {**_WHY, **_JSON}, "task", is_required=True),
+    ("retry",): Plain("plain.life", "retry", {"--reset": _flag("reset"), **_JSON}, "task", is_required=True),
+    ("stop",): Plain("plain.supervised", "stop", _JSON, "task", is_required=True),
+    ("resume",): Plain("plain.supervised", "resume", _JSON, "task"),
+    ("approve",): Plain(
+        "plain.verdicts", "approve", {"--commit": Option("commit"), **_VERDICT}, "task", is_required=True
+    ),
     ("request-changes",): _SENT_BACK,
     ("reject",): _SENT_BACK,
     ("merge",): Plain(
-        "merging",
+        "plain.merging",
         "merge",
         {
             "--strategy": Option("strategy", _strategy),
@@ -141,15 +143,15 @@ TABLE: Final[Mapping[tuple[str, ...], Plain]] = {
         },
         "task",
     ),
-    ("undo",): Plain("merging", "undo", {**_WHY, **_LANDING}, "task", is_required=True),
-    ("heartbeat",): Plain("worker_actions", "heartbeat", {"--note": Option("note"), **_JSON}, "task"),
+    ("undo",): Plain("plain.merging", "undo", {**_WHY, **_LANDING}, "task", is_required=True),
+    ("heartbeat",): Plain("plain.worker_actions", "heartbeat", {"--note": Option("note"), **_JSON}, "task"),
     ("ctx",): Plain(
-        "worker_actions",
+        "plain.worker_actions",
         "ctx",
         {"--field": Option("field"), "--export": Option("export"), "--guide": _flag("guide"), **_JSON},
     ),
     ("bus", "post"): Plain(
-        "posting",
+        "plain.posting",
         "post",
         {
             "--type": Option("kind"),
@@ -163,31 +165,33 @@ TABLE: Final[Mapping[tuple[str, ...], Plain]] = {
         "body",
     ),
     ("bus", "read"): Plain(
-        "messages",
+        "plain.messages",
         "read",
         {"--tail": Option("tail", _number), "--limit": Option("limit", _number), "--thread": Option("thread")}
         | _MESSAGES,
     ),
-    ("bus", "follow"): Plain("messages", "follow", _MESSAGES),
-    ("bus", "ack"): Plain("messages", "acknowledge", {"--as": Option("reader"), **_BUS}, "message", is_required=True),
+    ("bus", "follow"): Plain("plain.messages", "follow", _MESSAGES),
+    ("bus", "ack"): Plain(
+        "plain.messages", "acknowledge", {"--as": Option("reader"), **_BUS}, "message", is_required=True
+    ),
     ("cd",): Plain("shell.going", "cd", _JSON, "task"),
     ("init",): Plain("shell.going", "init", {"--shell": Option("shell"), "--yes": _flag("yes"), **_JSON}),
-    ("hook",): Plain("githook", "hook", {}, "name", is_required=True),
+    ("hook",): Plain("plain.githook", "hook", {}, "name", is_required=True),
     ("status",): Plain(
-        "views",
+        "plain.views",
         "status",
         {"--state": Option("state", _state, many=True), "--all": _flag("everything"), "--watch": _flag("watch")}
         | _JSON,
     ),
-    ("show",): Plain("showing", "show", _JSON, "task", is_required=True),
+    ("show",): Plain("plain.showing", "show", _JSON, "task", is_required=True),
     ("diff",): Plain(
-        "texts",
+        "plain.texts",
         "diff",
         {"--stat": _flag("stat"), "--name-only": _flag("name_only"), "--comments": _flag("comments"), **_JSON},
         "task",
     ),
     ("log",): Plain(
-        "texts",
+        "plain.texts",
         "log",
         {
             "--follow": _flag("follow"),

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from conductor_git.cli import landed, merging
+from conductor_git.cli import landed
 from conductor_git.cli.here import here
 from conductor_git.cli.options import Json, Task, Why, panel
 from conductor_git.cli.output import narrate
+from conductor_git.cli.plain import merging
 from conductor_git.errors import BadInput
 from conductor_git.names import parse_task_id
 from conductor_git.run import Strategy, utcnow

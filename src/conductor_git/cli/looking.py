@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from conductor_git.cli import showing, texts, views
 from conductor_git.cli.options import Json, Task, panel
+from conductor_git.cli.plain import showing, texts, views
 from conductor_git.run import State
 
 app = typer.Typer()

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from conductor_git.cli import texts, verdicts
 from conductor_git.cli.options import As, Json, Task, TaskHere, panel
+from conductor_git.cli.plain import texts, verdicts
 
 app = typer.Typer()
 

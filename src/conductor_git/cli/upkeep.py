@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from conductor_git.bus import current
 from conductor_git.bus.address import Address, open_bus, parse_address
 from conductor_git.bus.halt import moved_to
-from conductor_git.cli import posting
 from conductor_git.cli.output import answer, document, narrate, say
+from conductor_git.cli.plain import posting
 from conductor_git.errors import BusDamaged, ConductorError, NotFound
 from conductor_git.layout import BUS_NAMES, archive_beside
 from conductor_git.wording import counted

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from conductor_git.cli import life
 from conductor_git.cli.options import Json, Task, TaskHere, Why, panel
+from conductor_git.cli.plain import life
 
 app = typer.Typer()
 
@@ -79,7 +79,7 @@ def heartbeat(
     as_json: Json = False,
 ) -> None:
     """Say that the worker is alive."""
-    from conductor_git.cli.worker_actions import heartbeat as beat
+    from conductor_git.cli.plain.worker_actions import heartbeat as beat
 
     beat(task=task, note=note, as_json=as_json)
 

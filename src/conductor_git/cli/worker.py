@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from conductor_git.cli.options import Json, panel
-from conductor_git.cli.worker_actions import ctx as tell
+from conductor_git.cli.plain.worker_actions import ctx as tell
 
 app = typer.Typer()
 

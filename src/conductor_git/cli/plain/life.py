@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from conductor_git.cli.here import Here, here, picker
 from conductor_git.cli.output import answer, document, narrate, say
-from conductor_git.cli.supervised import doing
+from conductor_git.cli.plain.supervised import doing
 from conductor_git.errors import BadInput
 from conductor_git.names import parse_task_id, short
 from conductor_git.run import Run, next_command, utcnow

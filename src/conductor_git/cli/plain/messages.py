@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from conductor_git.bus.address import parse_address
 from conductor_git.cli import sigterm
 from conductor_git.cli.output import document, narrate, say
-from conductor_git.cli.posting import open_bus
+from conductor_git.cli.plain.posting import open_bus
 from conductor_git.cli.rendering import renderer
 from conductor_git.errors import BadInput, UnknownCursor
 from conductor_git.message import Message, message_document
