@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from conductor_git.landing.checkout import Checkout, mend
+from conductor_git.names import CommitId
+from conductor_git.project import open_project
 from tests import kit
 from tests.kit import tasks
 
@@ -217,3 +220,57 @@ def test_a_dry_run_says_what_would_land_and_moves_nothing(repository: Path) -> N
     assert told.document["task"]["state"] == "APPROVED"
     assert kit.snapshot(repository) == before
     assert worktree.is_dir()
+
+
+REMOVED = "docs/how to run.md"
+CHANGED = "src/prices.py"
+
+
+@pytest.fixture
+def half_put_back(repository: Path) -> tuple[Callable[[], None], Path]:
+    """A checkout in which a landing was killed before its ref moved: what recovers it, and the checkout."""
+    project = open_project(repository)
+    before = kit.git(repository, "rev-parse", "HEAD")
+    kit.git(repository, "rm", "--quiet", REMOVED)
+    after = tasks.commit(repository, {CHANGED: "NONE = {}\n"})
+    kit.git(repository, "reset", "--quiet", "--hard", before)
+    held = Checkout(repository, repository / ".git", project.layout.landing(after))
+    held.scratch.mkdir(parents=True)
+    held.held.touch()
+    held.index_lock.hardlink_to(held.held)
+    return lambda: mend(project.git, held, CommitId(before), CommitId(after)), repository
+
+
+@pytest.mark.parametrize("size", [0, 5])
+@pytest.mark.parametrize("name", [REMOVED, CHANGED])
+def test_what_a_killed_recovery_had_half_put_back_is_put_back_by_the_next(
+    half_put_back: tuple[Callable[[], None], Path], name: str, size: int
+) -> None:
+    recover, repository = half_put_back
+    file = repository / name
+    before = file.read_bytes()
+    file.write_bytes(before[:size])
+
+    recover()
+
+    assert file.read_bytes() == before
+    assert kit.git(repository, "status", "--porcelain") == ""
+    assert not (repository / ".git" / "index.lock").exists()
+
+
+@pytest.mark.parametrize("name", [REMOVED, CHANGED])
+@pytest.mark.parametrize("edit", ["mine\n", None], ids=["content", "mode"])
+def test_what_somebody_did_to_a_file_before_the_recovery_stays(
+    half_put_back: tuple[Callable[[], None], Path], name: str, edit: str | None
+) -> None:
+    recover, repository = half_put_back
+    file = repository / name
+    if edit is None:
+        file.chmod(0o755)
+    else:
+        file.write_text(edit)
+    there, mode = file.read_bytes(), file.stat().st_mode
+
+    recover()
+
+    assert (file.read_bytes(), file.stat().st_mode) == (there, mode)

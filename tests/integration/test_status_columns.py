@@ -107,6 +107,20 @@ def test_what_was_remembered_of_collisions_may_be_damaged(repository: Path, cont
     assert cell(repository, "COLLIDES", "task-0") == "task-1"
 
 
+def test_what_a_killed_look_left_half_written_goes_with_the_next_that_has_something_to_keep(repository: Path) -> None:
+    worktrees = [tasks.spawn(repository, f"task-{number}") for number in range(2)]
+    for worktree in worktrees:
+        tasks.commit(worktree, {"src/prices.py": f"PRICES = {worktree.name!r}\n"})
+    assert cell(repository, "COLLIDES", "task-0") == "task-1"
+    left = repository / ".git/conductor/foresight/.glimpse.4194000-3.tmp"
+    left.write_text('{"version')
+    tasks.commit(worktrees[0], {"src/more.py": "MORE = 1\n"})
+
+    assert cell(repository, "COLLIDES", "task-0") == "task-1"
+
+    assert not left.exists()
+
+
 def test_how_long_an_agent_may_be_quiet_is_what_the_config_said_at_the_last_spawn(repository: Path) -> None:
     at.with_an_agent_at_work(repository)
     beat = repository / ".git/conductor/tasks/prices/activity"

@@ -21,6 +21,7 @@ class Change:
     path: str
     old_mode: str
     new_mode: str
+    old_blob: str
     new_blob: str
 
     @property
@@ -36,8 +37,8 @@ def parse_changes(fields: Sequence[str]) -> tuple[Change, ...]:
     """The fields of `git diff-tree -r -z --raw --no-renames`."""
     found = []
     for meta, path in zip(fields[::2], fields[1::2], strict=True):
-        old_mode, new_mode, _, new_blob, _ = meta.removeprefix(":").split(" ")
-        found.append(Change(path, old_mode, new_mode, new_blob))
+        old_mode, new_mode, old_blob, new_blob, _ = meta.removeprefix(":").split(" ")
+        found.append(Change(path, old_mode, new_mode, old_blob, new_blob))
     return tuple(found)
 
 

@@ -103,8 +103,8 @@ def finish(checkout: Checkout) -> None:
 def mend(git: Git, checkout: Checkout, before: CommitId, after: CommitId) -> None:
     """After a kill before the ref had moved: put back what was written of `after`, free the lock. Safe to repeat.
 
-    Only files that hold exactly what `after` has, or a beginning of it, are put back; one that holds anything else
-    was edited since and is left alone.
+    Only files that hold exactly what `after` has, a beginning of it, or a part of what is put back there, are put back;
+    one that holds anything else was edited since and is left alone.
     """
     if checkout.is_held():
         here = _of(git, checkout)
@@ -269,18 +269,37 @@ def _restore(here: Git, checkout: Checkout, listed: Sequence[Change]) -> None:
 
 
 def _is_written(here: Git, file: Path, change: Change) -> bool:
-    """The file is gone, or holds what the landing writes there or the beginning of it."""
+    """The file is gone, or holds what the landing writes there or the beginning of it.
+
+    Or it holds a beginning of what it was: so a kill leaves it while it is put back. All of that with another mode is
+    somebody's own doing.
+    """
     try:
         mode = file.lstat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         return True  # a new one too: the directories that were made for it are there already
-    if change.new_mode in ("000000", "160000") or stat.S_ISDIR(mode):  # a submodule is never written through
+    if stat.S_ISDIR(mode):  # a submodule is never written through
         return False
     if stat.S_ISLNK(mode):
-        content = os.fsencode(file.readlink())
-        return content == here.run("cat-file", "blob", change.new_blob).out
-    new = here.run("cat-file", "--filters", f"--path={change.path}", change.new_blob).out
-    return new.startswith(file.read_bytes())
+        return _is_blob(change.new_mode) and os.fsencode(file.readlink()) == _blob(here, change.new_blob)
+    there = file.read_bytes()
+    if _is_blob(change.new_mode) and _filtered(here, change, change.new_blob).startswith(there):
+        return True
+    was = _filtered(here, change, change.old_blob) if _is_blob(change.old_mode) else b""
+    return len(there) < len(was) and was.startswith(there)
+
+
+def _is_blob(mode: str) -> bool:
+    return mode not in ("000000", "160000")
+
+
+def _blob(here: Git, blob: str) -> bytes:
+    return here.run("cat-file", "blob", blob).out
+
+
+def _filtered(here: Git, change: Change, blob: str) -> bytes:
+    """What git writes into the file for `blob`."""
+    return here.run("cat-file", "--filters", f"--path={change.path}", blob).out
 
 
 def _remove(files: Sequence[Path], root: Path) -> None:

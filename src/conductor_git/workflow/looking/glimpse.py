@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from conductor_git import durable
@@ -100,8 +101,13 @@ def _read(project: Project) -> dict[str, Any]:
 
 
 def _keep(project: Project, known: dict[str, Any]) -> None:
-    try:
-        durable.make_directory(project.layout.foresight)
-        durable.write_through(project.layout.foresight / "glimpse", json.dumps(known).encode())
-    except (OSError, ConductorError):
-        return  # a disk that is full or may not be written: it is worked out again
+    place = project.layout.foresight / "glimpse"
+    # A disk that is full or may not be written, or a neighbour who is at it, costs that it is worked out again.
+    with (
+        suppress(OSError, ConductorError),
+        durable.try_lock(project.layout.locks / "foresight-glimpse") as taken,
+    ):
+        if taken is not None:
+            durable.make_directory(place.parent)
+            durable.drop_temporaries(place)
+            durable.write_through(place, json.dumps(known).encode())

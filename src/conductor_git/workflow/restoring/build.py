@@ -105,7 +105,7 @@ def _unchanged(here: Git, staging: Path, commit: CommitId, raw: Sequence[str]) -
         line = here.run("ls-tree", "-z", "--full-tree", commit, "--", f":(literal){path}", ok=(0, 128)).fields
         for mode, _, blob in (one.partition("\t")[0].split(" ") for one in line):
             _take_away(staging, staging / path)
-            found.append(Change(path, mode, mode, blob))
+            found.append(Change(path, mode, mode, blob, blob))
     return found
 
 
