@@ -44,7 +44,7 @@ unit: dev tools ## tests of modules, commands and documentation; ARGS="-k name" 
 bench: dev ## the table of ratios to their yardsticks
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-faults: dev tools ## kills and failing disks at every system call; minutes long
+faults: dev tools ## kills and failing disks at every system call; an hour on two cores
 	@$(PYTEST) --numprocesses $(CORES) --timeout 1800 -m faults tests $(ARGS)
 
 powercut: dev tools ## power cuts of a disk in a file, as root; minutes long
