@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Final
@@ -54,9 +55,7 @@ def without_effect(config: Config) -> tuple[str, ...]:
 
 
 def resolved(project: Project) -> Resolved:
-    from conductor_git.config.layers import merge
-
-    return merge([*_user(), *_project(project), *_variables()])
+    return _merged(_project(project))
 
 
 def _project(project: Project) -> list[Layer]:
@@ -74,11 +73,16 @@ def target_config(project: Project, commit: CommitId) -> Config:
 
 def config_in(commit: CommitId, file: Object | None) -> Config:
     """As `target_config`, with what the commit has by the name of the config file."""
-    from conductor_git.config.layers import merge
-
     has_one = file is not None and file.kind == "blob"
     layers = [_layer(file.data, f"{commit[:10]}:{CONFIG_NAME}")] if file and has_one else []
-    return merge([*_user(), *layers, *_variables()]).config
+    return _merged(layers).config
+
+
+def _merged(project: Sequence[Layer]) -> Resolved:
+    """The user's layers, the project's and the variables', from the weakest to the strongest."""
+    from conductor_git.config.layers import merge
+
+    return merge([*_user(), *project, *_variables()])
 
 
 def _variables() -> tuple[Layer, ...]:

@@ -34,7 +34,7 @@ class Plain(NamedTuple):
 
 
 def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and int(text) > 0 else None
+    return _whole(text) or None
 
 
 def _whole(text: str) -> int | None:

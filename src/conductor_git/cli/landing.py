@@ -14,6 +14,7 @@ from conductor_git.cli.plain import merging
 from conductor_git.errors import BadInput
 from conductor_git.names import parse_task_id
 from conductor_git.run import Strategy, utcnow
+from conductor_git.workflow.landing.wish import WAIT_SECONDS
 
 app = typer.Typer()
 
@@ -32,7 +33,7 @@ def merge(  # noqa: PLR0913, PLR0917 - one parameter an option
         Strategy | None, typer.Option(metavar="merge|squash|rebase", help="By default what the config says.")
     ] = None,
     no_cleanup: Annotated[bool, typer.Option("--no-cleanup", help="Leave the worktree and the branch.")] = False,
-    wait: _Wait = merging.WAIT_SECONDS,
+    wait: _Wait = WAIT_SECONDS,
     dry_run: _DryRun = False,
     trust: _Trust = False,
     ignore_needs: Annotated[
@@ -84,7 +85,7 @@ def queue(
 def undo(
     task: Task,
     message: Why = None,
-    wait: _Wait = merging.WAIT_SECONDS,
+    wait: _Wait = WAIT_SECONDS,
     dry_run: _DryRun = False,
     trust: _Trust = False,
     as_json: Json = False,

@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from conductor_git.cli.lasting import LONG_SECONDS, looked_on
 from conductor_git.cli.output import narrate, took
-from conductor_git.config.model import SetupStep
 from conductor_git.include import Included
 from conductor_git.run import Run
 from conductor_git.runner.setup import Listener, StepResult
 from conductor_git.wording import counted
+
+if TYPE_CHECKING:  # pydantic
+    from conductor_git.config.model import SetupStep
 
 
 def aloud(*, long_seconds: float = LONG_SECONDS) -> Listener:

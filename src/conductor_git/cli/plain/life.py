@@ -9,7 +9,8 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from conductor_git.cli.here import Here, here, picker
-from conductor_git.cli.output import answer, document, narrate, say
+from conductor_git.cli.output import document, narrate, say
+from conductor_git.cli.plain.answering import answer_with
 from conductor_git.cli.plain.supervised import doing
 from conductor_git.errors import BadInput
 from conductor_git.names import parse_task_id, short
@@ -83,7 +84,7 @@ def spawn(  # noqa: PLR0913 - one parameter an option
     for key in without_effect(config):
         narrate("▲", f"`{key}` is set in the config, and this version does not act on it")
     run = make(place.project, wanted, by=by, at=utcnow(), start_agent=not no_start, listener=aloud())
-    _answer(run, as_json, run.worktree)
+    answer_with(run, run.worktree, as_json=as_json)
     if config.setup and config.pool.size:
         _narrate_setup(place, config)
     _narrate_spawn(run)
@@ -131,15 +132,6 @@ def _prompt(message: str | None, prompt_file: Path | None) -> str:
     return message or ""
 
 
-def _answer(run: Run, as_json: bool, text: str) -> None:
-    if as_json:
-        from conductor_git.cli.documents import task_document
-
-        document(task=task_document(run))
-    else:
-        answer(text)
-
-
 def start(*, task: str | None = None, as_json: bool = False) -> None:
     """Take the task up: ASSIGNED → WORKING."""
     from conductor_git.workflow.start import start as take_up
@@ -151,7 +143,7 @@ def start(*, task: str | None = None, as_json: bool = False) -> None:
 
     place = here()
     run = take_up(place.project, place.task(task), by=place.actor, at=utcnow(), listening=listening)
-    _answer(run, as_json, f"{run.task_id} {run.state}")
+    answer_with(run, as_json=as_json)
     narrate("✓", f"{run.task_id} is being worked on in {run.worktree}")
 
 
@@ -161,7 +153,7 @@ def done(*, task: str | None = None, message: str | None = None, wip: bool = Fal
 
     place = here()
     run = finish(place.project, place.task(task), by=place.actor, at=utcnow(), summary=message, wip=wip)
-    _answer(run, as_json, run.head_commit or "")
+    answer_with(run, run.head_commit or "", as_json=as_json)
     narrate("✓", f"{run.task_id} is in review at {short(run.head_commit)}")
     narrate("↳", f"conductor-git diff {run.task_id}")
 
@@ -187,7 +179,7 @@ def cancel(*, task: str, message: str | None = None, as_json: bool = False) -> N
 def _ended(place: Here, run: Run, as_json: bool) -> None:
     from conductor_git.workflow.family.kin import children
 
-    _answer(run, as_json, f"{run.task_id} {run.state}")
+    answer_with(run, as_json=as_json)
     what = f"{run.worktree} stays as it is"
     what = what if run.review_of else f"the branch {run.branch} and {run.worktree} stay as they are"
     narrate("✓", f"{run.task_id} is {run.state}; {what}")
@@ -205,7 +197,7 @@ def retry(*, task: str, reset: bool = False, as_json: bool = False) -> None:
 
     place = here()
     run, kept = again(place.project, place.task(task), by=place.actor, at=utcnow(), reset=reset, listener=aloud())
-    _answer(run, as_json, f"{run.task_id} {run.state}")
+    answer_with(run, as_json=as_json)
     narrate("✓", f"{run.task_id} starts again as generation {run.generation} in {run.worktree}")
     if kept and kept.ref:
         narrate("○", f"the former work is kept in {kept.ref}")

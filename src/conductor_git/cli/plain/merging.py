@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from conductor_git.cli import landed
 from conductor_git.cli.here import here
 from conductor_git.cli.output import answer, document, narrate, say
@@ -11,10 +9,7 @@ from conductor_git.errors import BadInput
 from conductor_git.names import short
 from conductor_git.run import Strategy, utcnow
 from conductor_git.wording import counted
-from conductor_git.workflow.landing.wish import Wish
-
-WAIT_SECONDS: Final = 600.0
-"""How long a command waits for its target, where nothing else is said."""
+from conductor_git.workflow.landing.wish import WAIT_SECONDS, Wish
 
 
 def merge(  # noqa: PLR0913 - one parameter an option

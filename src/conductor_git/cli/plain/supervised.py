@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from conductor_git.cli.here import here
-from conductor_git.cli.output import answer, document, narrate
+from conductor_git.cli.output import narrate
+from conductor_git.cli.plain.answering import answer_with
 from conductor_git.run import Doing, Run, utcnow
 
 
@@ -26,12 +27,9 @@ def stop(*, task: str, as_json: bool = False) -> None:
     task_id = place.task(task)
     was_running = end_attempt(place.project, task_id, at=utcnow())
     run = place.project.runs.get(task_id)
+    answer_with(run, as_json=as_json, stopped=was_running)
     if as_json:
-        from conductor_git.cli.documents import task_document
-
-        document(task=task_document(run), stopped=was_running)
         return
-    answer(f"{task_id} {run.state}")
     narrate(
         "✓" if was_running else "○", f"the agent of {task_id} " + ("was stopped" if was_running else "was not running")
     )
@@ -43,12 +41,9 @@ def resume(*, task: str | None = None, as_json: bool = False) -> None:
 
     place = here()
     run, was_started = go_on(place.project, place.task(task))
+    answer_with(run, as_json=as_json, started=was_started)
     if as_json:
-        from conductor_git.cli.documents import task_document
-
-        document(task=task_document(run), started=was_started)
         return
-    answer(f"{run.task_id} {run.state}")
     if was_started:
         narrate("◎", doing(run))
     else:

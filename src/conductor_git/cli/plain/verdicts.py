@@ -6,9 +6,10 @@ from shlex import quote
 
 from conductor_git.actor import Actor
 from conductor_git.cli.here import Here, here, reviewer
-from conductor_git.cli.output import answer, document, narrate
+from conductor_git.cli.output import narrate
+from conductor_git.cli.plain.answering import answer_with
 from conductor_git.names import short
-from conductor_git.run import Run, State, utcnow
+from conductor_git.run import State, utcnow
 
 
 def approve(
@@ -25,7 +26,7 @@ def approve(
     place = here()
     by = reviewer(place, as_reviewer)
     run = give(place.project, place.task(task), by=by, at=utcnow(), commit=commit, body=message)
-    _answer(run, as_json)
+    answer_with(run, as_json=as_json)
     if run.state is State.APPROVED:
         narrate("✓", f"{run.task_id} is approved at {short(run.approved_commit)}")
         narrate("↳", f"conductor-git merge {run.task_id}")
@@ -60,7 +61,7 @@ def request_changes(
             *(parse_comment(text, Side.OLD) for text in comment_old or ()),
         ],
     )
-    _answer(run, as_json)
+    answer_with(run, as_json=as_json)
     narrate("✓", f"{run.task_id} goes back to its worker, who reads the review with `conductor-git ctx`")
     _tell_reviewer(place, by)
 
@@ -73,12 +74,3 @@ def _tell_reviewer(place: Here, by: Actor) -> None:
     if not own.attempts:
         narrate("○", f"{own.task_id} is {own.state}; its worktree is not needed any more")
         narrate("↳", f"cd {quote(str(place.project.repository))} && git worktree remove {quote(own.worktree)}")
-
-
-def _answer(run: Run, as_json: bool) -> None:
-    if as_json:
-        from conductor_git.cli.documents import task_document
-
-        document(task=task_document(run))
-    else:
-        answer(f"{run.task_id} {run.state}")

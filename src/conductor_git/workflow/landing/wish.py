@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from conductor_git.actor import Actor
 from conductor_git.errors import ConductorError
@@ -19,13 +19,17 @@ if TYPE_CHECKING:  # what reads a record of a landing runs no gates
     from conductor_git.landing.gates import During
 
 
+WAIT_SECONDS: Final = 600.0
+"""How long a landing waits for its target, where nothing else is wished."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """How the coordinator wants the landing; None leaves the choice to the config of the target commit."""
 
     strategy: Strategy | None = None
     cleanup: bool = True
-    wait_seconds: float = 600
+    wait_seconds: float = WAIT_SECONDS
     dry_run: bool = False
     trust: bool = False
     """Agree to the gates of the target's config, as `config trust` does."""

@@ -35,7 +35,8 @@ def prepare(project: Project, config: Config, path: Path, git_dir: Path) -> str:
     """
     wanted = ground_of(config).include
     include(project.git, project.repository, path, git_dir, wanted)
-    done, given_up = digest(config.setup), _given_up(project, config)
+    done = digest(config.setup)
+    given_up = _given_up(project, done)
     if not config.setup or given_up.exists() or not _is_trusted(config):
         return ""
     inside = replace(project.git, cwd=path, git_dir=git_dir, work_tree=path)
@@ -53,13 +54,13 @@ def prepare(project: Project, config: Config, path: Path, git_dir: Path) -> str:
 def why_not_ahead(project: Project, config: Config) -> str:
     """Why the setup is not run in the pool, where it was tried there in vain; empty otherwise."""
     try:
-        return durable.read_regular(_given_up(project, config), _CHUNK).decode("utf-8", "replace")
+        return durable.read_regular(_given_up(project, digest(config.setup)), _CHUNK).decode("utf-8", "replace")
     except OSError:
         return ""
 
 
-def _given_up(project: Project, config: Config) -> Path:
-    return project.layout.pool / f"setup-{digest(config.setup)[:16]}"
+def _given_up(project: Project, setup: str) -> Path:
+    return project.layout.pool / f"setup-{setup[:16]}"
 
 
 def _is_trusted(config: Config) -> bool:
