@@ -28,15 +28,27 @@ def bus_at(url: str, seconds: float = 10) -> Bus:
     return open_bus(parse_address(url), seconds)
 
 
+_started: Final[list[subprocess.Popen[str]]] = []
+
+
 def program(text: str, url: str, *arguments: object) -> subprocess.Popen[str]:
-    """A process that runs `text` on the bus at `url`."""
-    return subprocess.Popen(
+    """A process that runs `text` on the bus at `url`, until the test has ended at the longest."""
+    started = subprocess.Popen(
         [sys.executable, "-c", OPENING + text, url, *map(str, arguments)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+    _started.append(started)
+    return started
+
+
+def end_programs() -> None:
+    """What a test that failed has left running, with its pipes, must not be met by the next one."""
+    while _started:
+        with _started.pop() as program:
+            program.kill()
 
 
 def url_in(directory: Path, backend: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 from conductor_git.bus.base import Bus
-from tests.conformance.backends import BACKENDS, bus_at, url_in
+from tests.conformance.backends import BACKENDS, bus_at, end_programs, url_in
 
 
 @pytest.fixture(params=BACKENDS)
@@ -23,3 +24,9 @@ def url(tmp_path: Path, backend: str) -> str:
 @pytest.fixture
 def bus(url: str) -> Bus:
     return bus_at(url)
+
+
+@pytest.fixture(autouse=True)
+def _programs() -> Generator[None]:
+    yield
+    end_programs()

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from conductor_git import durable
+from conductor_git.bus.database import files
 from conductor_git.bus.sqlite import SqliteBus
 from conductor_git.bus.watching.stop import Stop
 from conductor_git.errors import BadInput, BusDamaged, StateUnwritable, UnknownCursor
@@ -139,6 +140,31 @@ def test_a_log_whose_database_is_gone_is_not_played_into_a_new_one(bus: SqliteBu
     with pytest.raises(BusDamaged, match="its database is gone"):
         bus.tail(1)
     assert beside(bus, "-wal").read_bytes() == log
+
+
+@pytest.mark.parametrize("use", ["read", "append"])
+def test_a_database_that_is_made_between_two_looks_at_its_files_is_not_taken_for_gone(
+    bus: SqliteBus, monkeypatch: pytest.MonkeyPatch, use: str
+) -> None:
+    real = files.status
+    made: list[closing[sqlite3.Connection]] = []
+
+    def late(path: Path) -> os.stat_result | None:
+        found = real(path)
+        if path == bus.path and not made:
+            monkeypatch.setattr(files, "status", real)
+            SqliteBus(bus.path).append(FACT)
+            made.append(opened(bus))
+            SqliteBus(bus.path).append(FACT)
+        return found
+
+    monkeypatch.setattr(files, "status", late)
+    if use == "append":
+        bus.append(FACT)
+    found = len(list(bus.read()))
+    with made[0]:
+        assert beside(bus, "-wal").stat().st_size
+    assert found == (3 if use == "append" else 2)
 
 
 def test_an_id_is_greater_than_every_id_of_ours_even_when_the_clock_went_back(

@@ -42,9 +42,14 @@ class Files:
         """The inode of the database, once it is sure to be one of ours; None where there is none yet."""
         for path in self._beside:
             status(path)
-        found = status(self.path)
-        if found is None or not found.st_size:
-            self._refuse_orphan()
+        found = self._database()
+        if found is None and self._log_holds_messages():
+            # Whoever made both may have done it between our two looks. A database comes before its log, and stays.
+            found = self._database()
+            if found is None:
+                look = f"ls -l {quote(str(self.path.parent))}"
+                raise _damaged(self.log, "can hold messages, and its database is gone", look)
+        if found is None:
             return None
         if found.st_ino != self._ours:
             self._require_ours()
@@ -101,12 +106,14 @@ class Files:
             application, version = (db.execute(f"PRAGMA {mark}").fetchone()[0] for mark in _MARKS)
         return application, version
 
-    def _refuse_orphan(self) -> None:
+    def _database(self) -> os.stat_result | None:
+        """What the database is on disk; None where there is none, or an empty file, which SQLite takes for none."""
+        found = status(self.path)
+        return found if found is not None and found.st_size else None
+
+    def _log_holds_messages(self) -> bool:
         found = status(self.log)
-        if found is not None and found.st_size:
-            raise _damaged(
-                self.log, "can hold messages, and its database is gone", f"ls -l {quote(str(self.path.parent))}"
-            )
+        return found is not None and found.st_size > 0
 
 
 def status(path: Path) -> os.stat_result | None:
