@@ -320,3 +320,26 @@ def test_on_a_file_system_that_other_machines_write_to_it_looks_and_says_so(
 
         assert len(said) == expected
         assert all(f"write to its file system ({kind})" in one for one in said)
+
+
+def test_a_file_that_goes_while_its_file_system_is_asked_for_is_watched_all_the_same(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.lstat
+
+    def going(path: str | os.PathLike[str]) -> os.stat_result:
+        found = real(path)
+        if path == file:
+            monkeypatch.setattr(os, "lstat", real)
+            file.unlink()
+        return found
+
+    monkeypatch.setattr(os, "lstat", going)
+    with Watch(file, unheard) as watch:
+        assert not file.exists()
+        watch.arm()
+        append(file)
+        stop = Stop(60)
+        watch.wait(stop)
+
+    assert not stop.is_set

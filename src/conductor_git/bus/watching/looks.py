@@ -58,8 +58,7 @@ def sleep(stop: Stop | None, fd: int | None = None, seconds: float | None = None
 
 def distant(path: Path) -> str:
     """The kind of the file system that `path` is on, or will be, if other machines write to it; empty otherwise."""
-    there = next(place for place in (path, *path.parents) if os.path.lexists(place))
-    device = os.lstat(there).st_dev
+    device = _device(path)
     wanted = f"{os.major(device)}:{os.minor(device)}"
     try:
         mounts = [line.split() for line in MOUNTS.read_text("utf-8", "replace").splitlines()]
@@ -67,3 +66,13 @@ def distant(path: Path) -> str:
         return ""
     kinds = (mount[mount.index("-") + 1] for mount in mounts if mount[2] == wanted)
     return next((kind for kind in kinds if kind in _DISTANT or kind.startswith("fuse.")), "")
+
+
+def _device(path: Path) -> int:
+    """Of `path`, or of the last directory above it that is there: a log of SQLite's comes and goes at any moment."""
+    for place in path, *path.parents:
+        try:
+            return os.lstat(place).st_dev
+        except OSError:
+            continue
+    return 0
