@@ -138,6 +138,12 @@ def typed(hint: ast.AST) -> Iterator[ast.FormattedValue]:
         yield from typed(part)
 
 
+def globs(tree: ast.AST) -> list[int]:
+    """The lines of what lists directories by a pattern and ends with an error where one goes meanwhile."""
+    called = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return [one.lineno for one in called if isinstance(one, ast.Attribute) and one.attr in ("glob", "rglob", "iglob")]
+
+
 def trespasses(source: str, module: str) -> list[str]:
     """The effects that `source` reaches without being the room that has the door."""
     tree = ast.parse(source)
@@ -220,6 +226,14 @@ def test_a_command_that_is_told_can_be_pasted_whatever_its_paths_hold() -> None:
 )
 def test_a_path_without_quotes_in_a_command_is_seen(source: str, words: str | None) -> None:
     assert [words for _, words in unquoted(ast.parse(source))] == ([words] if words else [])
+
+
+def test_directories_of_others_are_listed_by_what_bears_that_they_go() -> None:
+    """The demonstration is alone in its directory."""
+    looking = [module for module in modules(PACKAGE) if "demo" not in module.relative_to(PACKAGE).parts]
+
+    assert [f"{relative(one)}:{line}" for one in looking for line in globs(ast.parse(one.read_text()))] == []
+    assert sorted(globs(ast.parse("sorted(common.glob('worktrees/*'))\npath.rglob('*')"))) == [1, 2]
 
 
 def test_every_module_says_what_it_is_for() -> None:

@@ -15,7 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from conductor_git import durable, gitconfig
+from conductor_git import directories, durable, gitconfig
+from conductor_git.errors import GitFailed
 from conductor_git.gitcmd import Git
 from conductor_git.layout import Layout
 
@@ -36,10 +37,19 @@ def shared_config(git: Git) -> gitconfig.Entries:
 
 def _of_worktrees(git: Git, common_dir: Path) -> gitconfig.Pairs:
     # git copies the main checkout's file to each worktree that is made, so most are the same.
-    files = {path.read_bytes(): path for path in sorted(common_dir.glob("worktrees/*/config.worktree"))}
+    files: dict[bytes, Path] = {}
+    for path in directories.matching(common_dir, "worktrees/*/config.worktree"):
+        with suppress(FileNotFoundError):
+            files[path.read_bytes()] = path
     pairs: list[tuple[str, str]] = []
     for path in files.values():
-        pairs += gitconfig.parse_file(git.run("config", "--file", str(path), "--list", "-z", "--includes").fields)
+        try:
+            said = git.run("config", "--file", str(path), "--list", "-z", "--includes")
+        except GitFailed:
+            if path.exists():
+                raise
+            continue  # its worktree was removed meanwhile
+        pairs += gitconfig.parse_file(said.fields)
     return tuple(pairs)
 
 
@@ -160,7 +170,7 @@ def stale_scratch(layout: Layout) -> tuple[Path, ...]:
 
 
 def _abandoned(folder: Path) -> Iterator[Path]:
-    for place in sorted(folder.glob("*")):
+    for place in directories.matching(folder, "*"):
         with durable.try_lock(place / _HELD) as descriptor:
             if descriptor is not None:
                 yield place

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from conductor_git import durable
+from conductor_git import directories, durable
 from conductor_git.context import LIMIT, Ports, decode
 from conductor_git.errors import BadContext, PortsTaken, TooLarge, UnsafePath
 from conductor_git.layout import CANONICAL_CONTEXT_NAME, Layout
@@ -151,7 +151,7 @@ def _read(layout: Layout) -> dict[TaskId, Lease]:
 
 
 def _of_contexts(layout: Layout) -> Iterator[tuple[TaskId, Lease]]:
-    for path in sorted(layout.common_dir.glob(f"worktrees/*/{CANONICAL_CONTEXT_NAME}")):
+    for path in directories.matching(layout.common_dir, f"worktrees/*/{CANONICAL_CONTEXT_NAME}"):
         with suppress(OSError, BadContext, TooLarge, UnsafePath):
             context = decode(durable.read_regular(path, LIMIT), str(path))
             if context.ports is not None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Final
 
+from conductor_git import directories
 from conductor_git.bus.current import CurrentBus
 from conductor_git.errors import NotARepository, NotFound, UnbornRepository
 from conductor_git.gitcmd import Git, require_recent
@@ -80,7 +81,7 @@ def open_project(start: Path) -> Project:
 
 
 def _has_worktrees(common: Path) -> bool:
-    return any((common / "worktrees").glob("*/gitdir"))
+    return bool(directories.matching(common, "worktrees/*/gitdir"))
 
 
 def _unusable(start: Path, reason: str) -> NotARepository:

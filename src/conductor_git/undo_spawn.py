@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from conductor_git import configguard, durable, gitlocks, integration, leases
+from conductor_git import configguard, directories, durable, gitlocks, integration, leases
 from conductor_git.gitdir import git_dir_at
 from conductor_git.history import tip_of
 from conductor_git.names import CommitId, TaskId
@@ -115,7 +115,7 @@ def _other_git_dirs(project: Project, path: Path) -> Iterator[Path]:
     common = project.layout.common_dir
     mine = {*registrations(common, path), _git_dir_of(project, path)}
     yield common
-    yield from (git_dir for git_dir in common.glob("worktrees/*") if git_dir not in mine)
+    yield from (git_dir for git_dir in directories.matching(common, "worktrees/*") if git_dir not in mine)
 
 
 def _head(git_dir: Path) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from conductor_git import durable, gitlocks
+from conductor_git import directories, durable, gitlocks
 from conductor_git.errors import GitFailed, GitKilled, UnsafePath, WorktreeBusy
 from conductor_git.gitcmd import Git
 from conductor_git.ground.files import Files, write
@@ -93,7 +93,7 @@ def registrations(common_dir: Path, path: Path) -> tuple[Path, ...]:
     counts as left behind when it carries the directory's name (git writes its first dot as a dash) and stays as it is
     for the grace time.
     """
-    entries = [entry for entry in sorted(common_dir.glob("worktrees/*")) if entry.is_dir()]
+    entries = [entry for entry in directories.matching(common_dir, "worktrees/*") if entry.is_dir()]
     whole = tuple(entry for entry in entries if _registered(entry) == str(path / ".git"))
     name = f"-{path.name[1:]}" if path.name.startswith(".") else path.name
     return whole or tuple(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
+from conductor_git.bus.sqlite import SqliteBus
 from conductor_git.frames.frame import encode
 from conductor_git.message import Message, make_msg_id, timestamp
 
@@ -43,3 +46,14 @@ def filled(path: Path, count: int) -> list[Message]:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"".join(map(encode, messages)))
     return messages
+
+
+def opened(bus: SqliteBus) -> closing[sqlite3.Connection]:
+    """A connection of another tool, which keeps the log from being removed."""
+    db = sqlite3.connect(bus.path, isolation_level=None)
+    db.execute("SELECT count(*) FROM message").fetchone()
+    return closing(db)
+
+
+def beside(bus: SqliteBus, end: str) -> Path:
+    return bus.path.with_name(bus.path.name + end)

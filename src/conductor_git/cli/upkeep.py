@@ -7,6 +7,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
+from conductor_git import directories
 from conductor_git.bus import current
 from conductor_git.bus.address import Address, open_bus, parse_address
 from conductor_git.bus.halt import moved_to
@@ -44,7 +45,7 @@ def _tell_archived(log: Bus) -> None:
     """Segments that `gc` archived are no part of the bus any more, and nobody is to take them for lost."""
     path = _path(log)
     folder = archive_beside(path)
-    count = sum(1 for _ in folder.glob(f"{path.stem}.MSG-*{path.suffix}.gz")) if log.is_text else 0
+    count = len(directories.matching(folder, f"{path.stem}.MSG-*{path.suffix}.gz")) if log.is_text else 0
     if count:
         narrate("○", f"{counted(count, 'older segment')} {'is' if count == 1 else 'are'} in the archive: ls {folder}")
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Final
 
+from conductor_git import directories
 from conductor_git.durable.locks import flocked as flocked
 from conductor_git.durable.locks import is_locked as is_locked
 from conductor_git.durable.locks import lock as lock
@@ -70,7 +71,7 @@ def drop_temporaries(path: Path) -> None:
     Call it with the lock held that guards the writes of `path`: a living writer's file would go too.
     """
     start = f".{path.name}."
-    for leftover in path.parent.glob(".*.tmp"):
+    for leftover in directories.matching(path.parent, ".*.tmp"):
         # Exactly what `_rename_into` makes: `a` must not take the temporary files of `a.json` for its own.
         writer = leftover.name.removeprefix(start).removesuffix(".tmp")
         if leftover.name.startswith(start) and writer.replace("-", "", 1).isdigit():

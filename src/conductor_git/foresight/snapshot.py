@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from conductor_git import durable
+from conductor_git import directories, durable
 from conductor_git.errors import ConductorError
 from conductor_git.gitcmd import Git
 from conductor_git.integration import looking_at
@@ -33,7 +33,7 @@ class Work(NamedTuple):
 def registrations(layout: Layout) -> dict[str, Path]:
     """Path of a worktree → its git dir, by what the repository says; a worker's own `.git` is not followed."""
     found: dict[str, Path] = {}
-    for entry in sorted(layout.common_dir.glob("worktrees/*")):
+    for entry in directories.matching(layout.common_dir, "worktrees/*"):
         with suppress(OSError):
             place = (entry / "gitdir").read_text("utf-8", "surrogateescape").rstrip("\n")
             found.setdefault(place.removesuffix("/.git"), entry)

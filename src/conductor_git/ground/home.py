@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from conductor_git import durable
+from conductor_git import directories, durable
 from conductor_git.context import LIMIT
 from conductor_git.errors import RepositoryMoved, TooLarge, UnsafePath
 from conductor_git.layout import CANONICAL_CONTEXT_NAME, Layout
@@ -42,7 +42,7 @@ def _entries(layout: Layout, task_id: TaskId) -> Iterator[Path]:
     if (likely / CANONICAL_CONTEXT_NAME).is_file():
         yield likely
         return
-    yield from sorted((layout.common_dir / "worktrees").glob("*"))
+    yield from directories.matching(layout.common_dir, "worktrees/*")
 
 
 def _said(entry: Path, task_id: TaskId) -> Path | None:

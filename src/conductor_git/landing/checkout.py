@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from conductor_git import durable
+from conductor_git import directories, durable
 from conductor_git.errors import Blocked, GitFailed, GitKilled
 from conductor_git.gitcmd import Git
 from conductor_git.history import tip_of
@@ -234,7 +234,7 @@ def _is_taken(root: Path, path: str, tracked: set[str]) -> bool:
         ):
             return True
     if (root / path).is_dir() and not (root / path).is_symlink():
-        inside = (file for file in (root / path).rglob("*") if not file.is_dir())
+        inside = (file for file in directories.below(root / path) if not file.is_dir())
         return any(str(file.relative_to(root)) not in tracked for file in inside)
     return os.path.lexists(root / path)
 

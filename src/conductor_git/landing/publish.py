@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from conductor_git import directories
 from conductor_git.errors import Blocked
 from conductor_git.gitcmd import Git
 from conductor_git.landing import checkout as checkouts
@@ -32,10 +33,9 @@ def checkout_of(git: Git, layout: Layout, ref: str, scratch: Path) -> Checkout |
 
 def _refuse_rebase(layout: Layout, ref: str) -> None:
     # A rebase ends with a compare-and-swap of its own on the branch; moving it underneath would fail the person's work.
-    for directory in (layout.common_dir, *sorted(layout.common_dir.glob("worktrees/*"))):
+    for directory in (layout.common_dir, *directories.matching(layout.common_dir, "worktrees/*")):
         for name in ("rebase-merge/head-name", "rebase-apply/head-name"):
-            file = directory / name
-            if file.is_file() and file.read_text().strip() == ref:
+            if _said(directory / name) == ref:
                 raise Blocked(
                     f"a rebase of {ref.removeprefix('refs/heads/')} is under way ({directory})",
                     hint=f"git -C {shlex.quote(str(_checkout_of(directory)))} rebase --continue",
@@ -45,8 +45,15 @@ def _refuse_rebase(layout: Layout, ref: str) -> None:
 
 def _checkout_of(git_dir: Path) -> Path:
     """The checkout whose git dir this is: a linked worktree's names it, the main one's lies in it."""
-    named = git_dir / "gitdir"
-    return (Path(named.read_text().strip()) if named.is_file() else git_dir).parent
+    return Path(_said(git_dir / "gitdir") or git_dir).parent
+
+
+def _said(file: Path) -> str:
+    """What a file of git's holds; nothing where it is not there, or not there any more."""
+    try:
+        return file.read_text("utf-8", "surrogateescape").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
 
 
 def publish(

@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from conductor_git import durable
+from conductor_git import directories, durable
 from conductor_git.errors import ConductorError
 from conductor_git.layout import Layout
 from conductor_git.names import CommitId
@@ -66,7 +66,7 @@ class Entry:
 
 def entries(layout: Layout, state: State) -> tuple[Entry, ...]:
     """The entries in `state`, by name; a record that cannot be read is dropped by `clear`."""
-    found = (_read(path) for path in sorted(layout.pool.glob(f"*.{state}")))
+    found = (_read(path) for path in directories.matching(layout.pool, f"*.{state}"))
     return tuple(entry for entry in found if entry is not None)
 
 
@@ -152,11 +152,11 @@ def clear_taken(layout: Layout) -> None:
 def clear_made(layout: Layout) -> None:
     """Clear away what a killed refill left. Call it with the refill's lock held."""
     (layout.pool / _PASSED_OVER).unlink(missing_ok=True)
-    for record in layout.pool.glob(".*.tmp"):
+    for record in directories.matching(layout.pool, ".*.tmp"):
         record.unlink(missing_ok=True)
     for entry in entries(layout, State.MAKING):
         discard(layout, entry, State.MAKING)
-    for path in layout.pool.glob("*.*"):
+    for path in directories.matching(layout.pool, "*.*"):
         if path.suffix[1:] in set(State) and _read(path) is None:
             path.unlink(missing_ok=True)
 

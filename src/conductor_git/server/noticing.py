@@ -78,7 +78,11 @@ class Noticing:
         except (ImportError, OSError):
             self._is_possible = False
             return
-        for name in os.listdir(self._tasks):  # noqa: PTH208 - ten times as quick
+        try:
+            names = os.listdir(self._tasks)  # noqa: PTH208 - ten times as quick
+        except FileNotFoundError:
+            return  # removed since, and the next call begins anew
+        for name in names:
             self._add(name)
 
     def _add(self, name: str) -> None:

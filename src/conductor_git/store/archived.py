@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
+from conductor_git import directories
 from conductor_git.errors import NotFound
 from conductor_git.layout import Layout
 from conductor_git.names import TaskId
@@ -23,7 +24,7 @@ class Archived:
 
 def archived(layout: Layout) -> tuple[Archived, ...]:
     """Every record in the archive, by task and by age."""
-    paths = sorted(layout.archived_tasks.glob("*.tar.gz"))
+    paths = directories.matching(layout.archived_tasks, "*.tar.gz")
     named = [(TaskId(path.name.rsplit(".", 3)[0]), path) for path in paths]
     return tuple(Archived(task_id, path, unpacking(layout, task_id, path)) for task_id, path in named)
 

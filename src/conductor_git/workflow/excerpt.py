@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from conductor_git import durable
+from conductor_git import directories, durable
 from conductor_git.errors import NotFound
 from conductor_git.masking import REACH, mask_bytes, seam
 from conductor_git.names import CommitId, RunId, TaskId
@@ -61,10 +61,7 @@ def require_attempt(project: Project, task_id: TaskId, run_id: str) -> RunId:
 
 def gate_logs(project: Project, landing_id: CommitId) -> tuple[tuple[str, int], ...]:
     """The logs of the gates that judged a landing, with their sizes, in the order in which they ran."""
-    try:
-        names = sorted(path.name for path in project.layout.landing(landing_id).iterdir())
-    except (FileNotFoundError, NotADirectoryError):
-        return ()
+    names = [path.name for path in directories.matching(project.layout.landing(landing_id), "*")]
     sizes = ((name, _size(project.layout.landing(landing_id) / name)) for name in names if _GATE_LOG.fullmatch(name))
     return tuple((name, size) for name, size in sizes if size is not None)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from conductor_git import configguard, durable, gitlocks, integration, journal, leases, worktree
+from conductor_git import configguard, directories, durable, gitlocks, integration, journal, leases, worktree
 from conductor_git.errors import BadRecord, ConductorError
 from conductor_git.journal import Intent
 from conductor_git.landing import gates
@@ -84,18 +84,19 @@ def _drop_temporary_files(layout: Layout, task_id: TaskId) -> None:
     if not record.parent.is_dir():
         return
     with durable.lock(record.with_name(f"{record.name}.lock"), purpose="recover"):
-        for leftover in record.parent.rglob(".*.tmp"):
-            leftover.unlink(missing_ok=True)
+        for leftover in directories.below(record.parent):
+            if leftover.match(".*.tmp"):
+                leftover.unlink(missing_ok=True)
 
 
 def _free_locks(project: Project, run: Run) -> None:
     """Move aside the git locks that a killed git process of this operation can have left."""
     layout = project.layout
     locks = list(gitlocks.ref_locks(layout, run.branch_ref, run.target_ref))
-    locks += layout.common_dir.glob(f"{SALVAGE_REFS}{run.task_id}/*.lock")
+    locks += directories.matching(layout.common_dir, f"{SALVAGE_REFS}{run.task_id}/*.lock")
     git_dir = worktree.registered_git_dir(layout, Path(run.worktree))
     if git_dir is not None:
-        locks += git_dir.glob("*.lock")
+        locks += directories.matching(git_dir, "*.lock")
     for landing in run.landings:
         there = checkout_in(project, landing)
         if there is not None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from conductor_git import directories
 from conductor_git.cli.shell.spelling import PAGE, Spelled, spelled
 from conductor_git.gitdir import common_dir_of
 from conductor_git.layout import Layout
@@ -204,7 +205,7 @@ def _branches() -> Iterator[Candidate]:
     if common is None:
         return
     heads = common / "refs" / "heads"
-    loose = {path.relative_to(heads).as_posix() for path in heads.rglob("*") if path.is_file()}
+    loose = {path.relative_to(heads).as_posix() for path in directories.below(heads) if path.is_file()}
     packed = set[str]()
     if (common / "packed-refs").is_file():
         lines = (common / "packed-refs").read_text("utf-8", "surrogateescape").splitlines()

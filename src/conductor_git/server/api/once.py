@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, Header
 from pydantic import BaseModel
 
-from conductor_git import durable
+from conductor_git import directories, durable
 from conductor_git.server.api.asking import Asking
 from conductor_git.server.document import Document
 from conductor_git.server.refusals import IdempotencyConflict
@@ -108,7 +108,7 @@ def _keep(kept: _Kept, made: Document, now: datetime) -> None:
 
 
 def _drop_old(folder: Path, now: datetime) -> None:
-    for path in folder.glob("*.json"):
+    for path in directories.matching(folder, "*.json"):
         try:
             is_old = now.timestamp() - path.stat().st_mtime > KEPT.total_seconds()
         except FileNotFoundError:

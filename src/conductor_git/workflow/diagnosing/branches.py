@@ -8,7 +8,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Final
 
-from conductor_git import durable, journal
+from conductor_git import directories, durable, journal
 from conductor_git.config.model import Config
 from conductor_git.errors import BadTaskId, ConductorError, NotFound
 from conductor_git.history import apart, objects
@@ -98,7 +98,7 @@ def _unreadable(ground: Ground) -> Iterator[Finding]:
 
 
 def _loose(ground: Ground) -> Iterator[Path]:
-    for path in ground.layout.common_dir.joinpath(SALVAGE_REFS).rglob("*"):
+    for path in directories.below(ground.layout.common_dir / SALVAGE_REFS):
         if path.is_file() and not path.name.endswith(".lock"):
             yield path
 

@@ -11,7 +11,7 @@ from shlex import quote
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from conductor_git import durable
+from conductor_git import directories, durable
 from conductor_git.errors import ConductorError
 from conductor_git.run import Run
 from conductor_git.workflow.diagnosing.finding import Family, Finding, Ground
@@ -43,19 +43,19 @@ def _editable(ground: Ground, run: Run) -> Iterator[Finding]:
 def _environments(top: Path) -> Iterator[Path]:
     """The virtual environments at the top of the worktree and one folder below."""
     for pattern in ("*/pyvenv.cfg", "*/*/pyvenv.cfg"):
-        for marker in sorted(top.glob(pattern)):
+        for marker in directories.matching(top, pattern):
             if marker.is_file():
                 yield marker.parent
 
 
 def _installed_from(environment: Path) -> Iterator[tuple[str, Path]]:
     """(file, directory) for each place outside its packages that the environment imports from."""
-    for packages in (found for pattern in _PACKAGES for found in environment.glob(pattern)):
-        for file in sorted(packages.glob("*.pth")):
+    for packages in (found for pattern in _PACKAGES for found in directories.matching(environment, pattern)):
+        for file in directories.matching(packages, "*.pth"):
             for text in _read(file).splitlines():
                 if text.startswith("/"):
                     yield file.name, Path(text.strip())
-        for file in sorted(packages.glob("*.dist-info/direct_url.json")):
+        for file in directories.matching(packages, "*.dist-info/direct_url.json"):
             if (path := _directory(_read(file))) is not None:
                 yield file.parent.name, path
 

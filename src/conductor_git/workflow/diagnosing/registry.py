@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from conductor_git import durable
+from conductor_git import directories, durable
 from conductor_git.context import LIMIT, WorkerContext, decode
 from conductor_git.errors import ConductorError
 from conductor_git.layout import CANONICAL_CONTEXT_NAME, Layout
@@ -39,7 +39,7 @@ class Entry(NamedTuple):
 
 
 def entries(layout: Layout) -> Iterator[Entry]:
-    for git_dir in sorted(layout.common_dir.glob("worktrees/*")):
+    for git_dir in directories.matching(layout.common_dir, "worktrees/*"):
         if git_dir.is_dir() and not git_dir.is_symlink():
             said = line(git_dir / "gitdir")
             path = Path(os.path.normpath(git_dir / said)).parent if said.endswith("/.git") else None

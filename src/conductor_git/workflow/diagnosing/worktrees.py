@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from shlex import quote
 
-from conductor_git import durable, journal, worktree
+from conductor_git import directories, durable, journal, worktree
 from conductor_git.errors import ConductorError, WorktreeBusy
 from conductor_git.layout import CANONICAL_CONTEXT_NAME, CONTEXT_NAME, Layout
 from conductor_git.names import TaskId
@@ -115,10 +115,10 @@ def _folders(ground: Ground) -> Iterator[Finding]:
         root = worktree_path(ground.project, project_config(ground.project), TaskId("x")).parent
     except ConductorError:
         return
-    if ground.project.repository.is_relative_to(root) or not root.is_dir():
+    if ground.project.repository.is_relative_to(root):
         return  # other things lie there too
     known = {run.worktree for run in ground.live} | set(map(str, ground.registered)) | _pooled(ground.layout)
-    for path in sorted(root.iterdir()):
+    for path in directories.matching(root, "*"):
         is_a_tools = path.name.startswith(".") and not path.name.startswith(".pool-")
         if is_a_tools or str(path) in known or not path.is_dir():
             continue

@@ -12,7 +12,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Final
 
-from conductor_git import durable
+from conductor_git import directories, durable
 from conductor_git.errors import StateUnwritable
 
 _WINDOW: Final = 1 << 20
@@ -57,13 +57,13 @@ def _part(archived: Path) -> Path:
 
 def drop_parts(folder: Path) -> None:
     """Remove what killed packers left; call it with the lock of the archive held."""
-    for part in folder.glob(_PARTS):
+    for part in directories.matching(folder, _PARTS):
         part.unlink(missing_ok=True)
 
 
 def left_behind(archive: Path) -> list[Path]:
     """What killed packers left anywhere in the archive; those of one that is at work are among them."""
-    return sorted([*archive.glob(f"*/{_PARTS}"), *archive.glob(f"{GONE}*")])
+    return sorted([*directories.matching(archive, f"*/{_PARTS}"), *directories.matching(archive, f"{GONE}*")])
 
 
 def _copied(source: BufferedIOBase, sink: BufferedIOBase | None) -> tuple[int, int]:
@@ -97,7 +97,8 @@ def _listed(packed: tarfile.TarFile) -> dict[str, int]:
 
 
 def _there(top: Path, names: Sequence[str]) -> dict[str, int]:
-    files = (path for name in names for path in (top / name).rglob("*") if path.is_file() and not path.is_symlink())
+    inside = (path for name in names for path in directories.below(top / name))
+    files = (path for path in inside if path.is_file() and not path.is_symlink())
     return {path.relative_to(top).as_posix(): path.stat().st_size for path in files}
 
 

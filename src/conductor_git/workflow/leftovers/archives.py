@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from conductor_git import durable
+from conductor_git import directories, durable
 from conductor_git.project import Project
 from conductor_git.workflow.leftovers.kind import Found, Kind, Leftover, Since, size_of
 
@@ -14,9 +14,10 @@ _NAME: Final = "archive"
 
 
 def _find(project: Project, since: Since) -> Found:
-    files = [path for folder in _folders(project) for path in sorted(folder.glob("*.gz"))]
-    times = [(path, datetime.fromtimestamp(path.stat().st_mtime, UTC)) for path in files]
-    return Found(tuple(_leftover(path, at) for path, at in times if at < since.before))
+    files = [path for folder in _folders(project) for path in directories.matching(folder, "*.gz")]
+    times = [(path, status.st_mtime) for path in files for status in directories.statuses([path])]
+    dated = ((path, datetime.fromtimestamp(time, UTC)) for path, time in times)
+    return Found(tuple(_leftover(path, at) for path, at in dated if at < since.before))
 
 
 def _folders(project: Project) -> tuple[Path, Path]:

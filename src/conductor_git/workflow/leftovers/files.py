@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from conductor_git import durable, integration, journal
+from conductor_git import directories, durable, integration, journal
 from conductor_git.errors import BadRecord
 from conductor_git.layout import Layout
 from conductor_git.project import Project
@@ -23,16 +23,15 @@ _SCRATCH: Final = "scratch"
 
 def _old(folder: Path, since: Since) -> list[tuple[Path, datetime]]:
     """What lies in `folder` and has not changed since; a file that was moved there keeps its own time of change."""
-    try:
-        found = [(path, _changed(path)) for path in sorted(folder.iterdir())]
-    except FileNotFoundError:
-        return []
-    return [(path, at) for path, at in found if at < since.before]
+    return [(path, at) for path, at in _dated(directories.matching(folder, "*")) if at < since.before]
 
 
-def _changed(path: Path) -> datetime:
-    status = [one.lstat() for one in (path, *(path.rglob("*") if path.is_dir() and not path.is_symlink() else ()))]
-    return datetime.fromtimestamp(max(max(one.st_mtime, one.st_ctime) for one in status), UTC)
+def _dated(paths: Iterable[Path]) -> Iterator[tuple[Path, datetime]]:
+    """When each that is still there, or something in it, has changed last."""
+    for path in paths:
+        inside = directories.below(path) if not path.is_symlink() else ()
+        if found := list(directories.statuses((path, *inside))):
+            yield path, datetime.fromtimestamp(max(max(one.st_mtime, one.st_ctime) for one in found), UTC)
 
 
 def _find_logs(project: Project, since: Since) -> Found:
@@ -80,7 +79,7 @@ def _find_quarantine(project: Project, since: Since) -> Found:
 def _find_scratch(project: Project, since: Since) -> Found:  # noqa: ARG001 - its lock tells, and not its age
     why = "the command that used it was killed: its lock is free"
     places = (*integration.stale_scratch(project.layout), *_left_in_archive(project.layout))
-    return Found(tuple(_leftover(_SCRATCH, place, why, _changed(place)) for place in places))
+    return Found(tuple(_leftover(_SCRATCH, place, why, at) for place, at in _dated(places)))
 
 
 def _left_in_archive(layout: Layout) -> list[Path]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Final
 
-from conductor_git import configguard, integration, journal, process, worktree
+from conductor_git import configguard, directories, integration, journal, process, worktree
 from conductor_git.errors import ConductorError, GitKilled, LockTimeout
 from conductor_git.gitcmd import Git
 from conductor_git.history import is_contained, tip_of, tips_of
@@ -84,8 +84,8 @@ def _remaining(project: Project, runs: list[Run], tips: dict[str, str]) -> Itera
 def _last_used(remains: _Remains) -> datetime:
     """When the task ended, or its worktree was last used after that: one that was restored is not gone the next day."""
     files = [remains.git_dir / name for name in ("HEAD", "index", "logs/HEAD", "gitdir")] if remains.git_dir else []
-    times = [path.stat().st_mtime for path in files if path.exists()]
-    return max([remains.run.updated_at, *(datetime.fromtimestamp(time, UTC) for time in times)])
+    times = (datetime.fromtimestamp(status.st_mtime, UTC) for status in directories.statuses(files))
+    return max([remains.run.updated_at, *times])
 
 
 def _leftovers(remains: _Remains, why: str, at: datetime) -> Iterator[Leftover]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from conductor_git import directories
 from conductor_git.errors import ConductorError, LockTimeout
 from conductor_git.history import branches
 from conductor_git.landing.gatetree import discard_tree
@@ -37,7 +38,7 @@ def _trees(layout: Layout) -> list[Path]:
 def _used(tree: Path) -> datetime:
     """When a landing last put a commit into it: the index beside it is written then."""
     index = tree.with_name(f"{tree.name}.index")
-    times = [path.stat().st_mtime for path in (tree, index) if path.exists()]
+    times = (status.st_mtime for status in directories.statuses((tree, index)))
     return datetime.fromtimestamp(max(times, default=0), UTC)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from conductor_git import directories
 from conductor_git.names import CommitId, TaskId
 from conductor_git.project import Project
 
@@ -74,18 +74,8 @@ def size_of(path: Path) -> int:
     """
     seen: set[tuple[int, int]] = set()
     total = 0
-    for place in _below(path):
-        try:
-            status = os.lstat(place)
-        except OSError:
-            continue
+    for status in directories.statuses((path, *directories.below(path))):
         if (status.st_dev, status.st_ino) not in seen:
             seen.add((status.st_dev, status.st_ino))
             total += status.st_blocks * _BLOCK
     return total
-
-
-def _below(path: Path) -> Iterator[str]:
-    yield os.fspath(path)
-    for folder, folders, files in os.walk(path):
-        yield from (f"{folder}/{name}" for name in (*folders, *files))

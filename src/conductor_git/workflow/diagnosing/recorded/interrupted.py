@@ -10,7 +10,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any, Final
 
-from conductor_git import durable, journal
+from conductor_git import directories, durable, journal
 from conductor_git.errors import ConductorError
 from conductor_git.names import TaskId
 from conductor_git.project import Project
@@ -21,7 +21,7 @@ from conductor_git.workflow.recover import recover
 _LONG_SECONDS: Final = 600.0
 _HELD_FOR_LONG: Final = ("supervisors", "slots", "lent", "plans", "targets")
 """Locks that are held for as long as an agent or a queue works."""
-_GIT_LOCKS: Final = ("*.lock", "refs/**/*.lock", "worktrees/*/*.lock")
+_GIT_LOCKS: Final = ("*.lock", "worktrees/*/*.lock")
 
 
 def _find(ground: Ground) -> Iterator[Finding]:
@@ -49,7 +49,7 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 
 def _held(ground: Ground) -> Iterator[Finding]:
     """Locks whose holder says that it has them for long; the kernel frees those of the dead."""
-    for path in sorted(ground.layout.locks.rglob("*")):
+    for path in sorted(directories.below(ground.layout.locks)):
         name = path.relative_to(ground.layout.locks)
         if name.parts[0] in _HELD_FOR_LONG or not path.is_file() or path.is_symlink():
             continue
@@ -78,13 +78,14 @@ def _since(said: dict[str, Any]) -> datetime | None:
 
 def _left_by_git(ground: Ground) -> Iterator[Finding]:
     common = ground.layout.common_dir
-    for pattern in _GIT_LOCKS:
-        for path in sorted(common.glob(pattern)):
-            old = ground.now.timestamp() - _changed(path)
-            if old > _LONG_SECONDS:
-                said = f"{path} has been there for {age(old)}: git's own commands hold one for moments"
-                command = f"mv {quote(str(path))} {quote(f'{path}.left')}  # once no git runs here: ps -C git"
-                yield Finding("GIT_LOCK_LEFT", os.path.relpath(path, common), said, command)
+    locks = [path for pattern in _GIT_LOCKS for path in directories.matching(common, pattern)]
+    locks += sorted(path for path in directories.below(common / "refs") if path.suffix == ".lock")
+    for path in locks:
+        old = ground.now.timestamp() - _changed(path)
+        if old > _LONG_SECONDS:
+            said = f"{path} has been there for {age(old)}: git's own commands hold one for moments"
+            command = f"mv {quote(str(path))} {quote(f'{path}.left')}  # once no git runs here: ps -C git"
+            yield Finding("GIT_LOCK_LEFT", os.path.relpath(path, common), said, command)
 
 
 def _changed(path: Path) -> float:

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from shlex import quote
 
-from conductor_git import durable, journal
+from conductor_git import directories, durable, journal
 from conductor_git.errors import BadRecord, BadTaskId, ConductorError, NotFound
 from conductor_git.layout import Layout
 from conductor_git.message import Message
@@ -173,7 +173,7 @@ def _is_untold(ground: Ground, run: Run) -> bool:
     if durable.is_locked(ground.layout.task_lock(run.task_id)):
         return False
     said = tuple(ground.project.bus.tail(1, types=("STATE",), task_id=run.task_id))
-    if not said and any(ground.layout.archived_bus.glob("*")):
+    if not said and directories.matching(ground.layout.archived_bus, "*"):
         return False  # what told of it has been put into the archive
     return _last(said) < len(run.history)
 
