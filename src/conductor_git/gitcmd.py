@@ -107,9 +107,11 @@ class Git:
                 check=False,
             )
         except FileNotFoundError as missing:
-            raise GitFailed(
-                f"git could not be run in {self.cwd}: {missing.strerror}", hint="git --version", directory=str(self.cwd)
-            ) from missing
+            is_there = self.cwd.is_dir()
+            why = missing.strerror if is_there else "the directory is gone"
+            hint = "git --version" if is_there else "conductor-git status"
+            said = f"git could not be run in {self.cwd}: {why}"
+            raise GitFailed(said, hint=hint, directory=str(self.cwd)) from missing
         except subprocess.TimeoutExpired as late:
             raise GitKilled(
                 f"`git {arguments[0]}` did not end within {seconds:.0f} s and was killed",

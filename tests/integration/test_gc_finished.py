@@ -13,6 +13,7 @@ from conductor_git import durable
 from conductor_git.layout import Layout
 from tests import kit
 from tests.kit import tasks
+from tests.kit.interposed import happened, interpose
 
 CONFIG = {".conductor.yaml": "gc: {worktrees: 0.001s}\n"}
 
@@ -241,3 +242,19 @@ def test_without_a_word_it_only_shows(repository: Path) -> None:
     assert "conductor-git gc --yes" in done.err
     assert worktree.is_dir()
     tasks.refused(kit.conductor("gc", "--yes", "--dry-run", "--json", cwd=repository), "BAD_INPUT", 2)
+
+
+@pytest.mark.parametrize("moment", ["update-index -q --really-refresh", "diff-index --name-only"])
+def test_a_worktree_that_somebody_removes_while_gc_looks_at_it_is_passed_over(
+    repository: Path, tmp_path: Path, moment: str
+) -> None:
+    worktree = ended(repository)
+    by_ancestry(repository)
+    hand = tmp_path / "hand"
+    env = interpose(hand, moment, before=f"rm -r {worktree} {repository}/.git/worktrees/prices")
+
+    done = kit.conductor("gc", "--json", cwd=repository, env=env)
+
+    assert happened(hand)
+    assert (done.code, done.document["leftovers"]) == (0, [])
+    assert leftovers(gc(repository)) == {"branch": "CANCELLED, main holds its commits"}

@@ -10,7 +10,7 @@ from shlex import quote
 from typing import Final
 
 from conductor_git import configguard, directories, integration, journal, process, worktree
-from conductor_git.errors import ConductorError, GitKilled, LockTimeout
+from conductor_git.errors import ConductorError, GitFailed, GitKilled, LockTimeout
 from conductor_git.gitcmd import Git
 from conductor_git.history import is_contained, tip_of, tips_of
 from conductor_git.names import CommitId, TaskId
@@ -56,7 +56,12 @@ def _find(project: Project, since: Since) -> Found:
         if at >= since.before:
             continue
         looking = looking or _looking(project)
-        why, stays = _judged(project, looking, remains)
+        try:
+            why, stays = _judged(project, looking, remains)
+        except (GitFailed, FileNotFoundError) as failure:
+            if isinstance(failure, GitKilled) or not _is_going(project, remains):
+                raise
+            continue
         if stays:
             held.append(Held(_WORKTREE if remains.git_dir else _BRANCH, remains.name, stays))
         else:
@@ -79,6 +84,14 @@ def _remaining(project: Project, runs: list[Run], tips: dict[str, str]) -> Itera
         git_dir = worktree.registered_git_dir(project.layout, Path(run.worktree))
         if tip is not None or git_dir is not None:
             yield _Remains(run, None if tip is None else CommitId(tip), git_dir)
+
+
+def _is_going(project: Project, remains: _Remains) -> bool:
+    """Whether somebody else removes the worktree while we look at it: nothing of it is left to tell."""
+    if (git_dir := remains.git_dir) is None:
+        return False
+    is_registered = worktree.registered_git_dir(project.layout, remains.path) == git_dir
+    return not is_registered or not remains.path.exists() or worktree.is_half_removed(git_dir)
 
 
 def _last_used(remains: _Remains) -> datetime:
