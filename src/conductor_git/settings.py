@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Final
 
 from conductor_git import durable
 from conductor_git.bus.address import Address
-from conductor_git.bus.current import current_address, own_address
+from conductor_git.bus.current import current_address, is_chosen, own_address, set_current
 from conductor_git.environment import inherited, variable
 from conductor_git.errors import BadConfig, Untrusted
 from conductor_git.history import Object, objects
@@ -46,6 +47,20 @@ def bus_address(project: Project, config: Config) -> Address:
         )
     size = wanted.segment_bytes if "segment_bytes" in wanted.model_fields_set else now.segment_bytes
     return own_address(project.layout.state_dir, backend, size)
+
+
+def settle_bus(project: Project) -> None:
+    """Before what may be the project's first message: let its bus be where the config has it.
+
+    A config that cannot be read is told to whoever needs more of it.
+    """
+    state_dir = project.layout.state_dir
+    if is_chosen(state_dir):
+        return
+    with suppress(BadConfig):
+        wanted = bus_address(project, project_config(project))
+        if wanted != current_address(state_dir):
+            set_current(state_dir, wanted)
 
 
 def without_effect(config: Config) -> tuple[str, ...]:

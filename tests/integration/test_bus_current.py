@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -112,6 +113,43 @@ def test_the_config_decides_where_a_new_project_has_its_bus(repository: Path) ->
     worktree = repository.parent / f"{repository.name}.worktrees" / "prices"
     assert kit.conductor("bus", "post", "from the worktree", cwd=worktree).code == 0
     assert kit.conductor("ctx", "--field", "bus", cwd=worktree).out.strip().startswith("sqlite:")
+
+
+@pytest.mark.parametrize(
+    "words", [["bus", "post", "hello"], ["serve", "token", "add", "ada"], ["mcp"]], ids=" ".join
+)
+def test_whoever_is_first_to_have_something_to_say_asks_the_config_for_the_bus(
+    repository: Path, words: list[str]
+) -> None:
+    (repository / ".conductor.yaml").write_text("bus: {backend: sqlite}\n")
+
+    assert kit.conductor(*words, cwd=repository).code == 0
+    assert kit.conductor("bus", "post", "and on", cwd=repository).code == 0
+
+    assert not (state_dir(repository) / "MESSAGE-BUS.md").exists()
+    assert kit.conductor("spawn", "prices", "--no-start", cwd=repository).code == 0
+    read = kit.conductor("bus", "read", "--json", cwd=repository).document["messages"]
+    assert [message["type"] for message in read][-2:] == ["FACT", "STATE"]
+
+
+def test_a_server_asks_the_config_for_the_bus_before_anything_is_said(repository: Path) -> None:
+    (repository / ".conductor.yaml").write_text("bus: {backend: sqlite}\n")
+    with subprocess.Popen(
+        [kit.console_script(), "serve", "--port", "0", "--json"], cwd=repository, stdout=subprocess.PIPE
+    ) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline()
+        server.terminate()
+
+    assert current_address(state_dir(repository)).backend == "sqlite"
+
+
+def test_a_config_that_cannot_be_read_keeps_nobody_from_saying_something(repository: Path) -> None:
+    (repository / ".conductor.yaml").write_text("bus: [\n")
+
+    assert kit.conductor("bus", "post", "hello", cwd=repository).code == 0
+
+    assert current_address(state_dir(repository)).backend == "file"
 
 
 def test_the_size_of_segments_is_obeyed_from_the_next_spawn_on(repository: Path) -> None:

@@ -44,6 +44,11 @@ def current_address(state_dir: Path) -> Address:
     return own_address(state_dir, backend, int(size))
 
 
+def is_chosen(state_dir: Path) -> bool:
+    """Whether the project has its bus already: it was set, or has had its first message."""
+    return any(os.path.lexists(path) for path in (state_dir / BUS_SETTING, own_address(state_dir, "file").path))
+
+
 def set_current(state_dir: Path, address: Address) -> None:
     """Let the project's bus be the one at `address` from now on, for every process; durable when this returns."""
     durable.make_directory(state_dir)

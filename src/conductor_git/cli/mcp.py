@@ -14,6 +14,7 @@ from conductor_git.cli.options import As, panel
 from conductor_git.cli.output import narrate
 from conductor_git.errors import ExtraMissing, WrongWorker
 from conductor_git.run import utcnow
+from conductor_git.settings import settle_bus
 
 app = typer.Typer()
 
@@ -27,6 +28,8 @@ def mcp(as_reviewer: As = None) -> None:
     from conductor_git.mcp.seat import Seat
     from conductor_git.mcp.server import serve
 
+    if place.context is None:
+        settle_bus(place.project)
     seat = Seat(place.project, place.actor, reviewer(place, as_reviewer), utcnow, place.context)
     who = "a coordinator" if place.context is None else f"the worker of {place.context.task_id}"
     narrate("◎", f"answering {who} over MCP until standard input ends")

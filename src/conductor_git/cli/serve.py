@@ -15,6 +15,7 @@ from conductor_git.cli.output import columns, document, narrate, say
 from conductor_git.errors import ExtraMissing
 from conductor_git.run import utcnow
 from conductor_git.server.refusals import Forbidden
+from conductor_git.settings import settle_bus
 
 if TYPE_CHECKING:
     from conductor_git.server.access.tokens import Token
@@ -43,6 +44,7 @@ def serve(
     place = _outside()
     from conductor_git.server import running
 
+    settle_bus(place.project)
     with running.opened(place.project, host, port, name=reviewer(place, None).name, clock=utcnow) as server:
         _tell(server, as_json=as_json)
         if open_page:
@@ -63,6 +65,7 @@ def add(
 
     place = _outside()
     by = reviewer(place, None).name
+    settle_bus(place.project)
     made, text = issue(place.project, name, _role(role), task=task, by=by, at=utcnow())
     if as_json:
         document(token=_document(made), secret=text)

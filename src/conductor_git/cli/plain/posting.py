@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from conductor_git.bus import address
-from conductor_git.bus.current import CurrentBus
+from conductor_git.bus.current import CurrentBus, is_chosen
 from conductor_git.cli.output import document, narrate, say
 from conductor_git.context import WorkerContext
 from conductor_git.environment import inherited, variable
@@ -68,6 +69,8 @@ def post(  # noqa: PLR0913 - one parameter an option
     """Post one message and print its id, once it is on disk."""
     require_sayable(kind)
     log, context = open_bus(bus)
+    if bus is None and context is None:
+        _settle()
     message = Message(
         type=kind,
         body=_body(body),
@@ -87,6 +90,17 @@ def post(  # noqa: PLR0913 - one parameter an option
         document(**said_document(message, said))
     else:
         say(said.msg_id)
+
+
+def _settle() -> None:
+    """The first message of a project goes where its config has the bus; from then on nobody asks the config."""
+    if is_chosen(state_dir_here()):
+        return
+    from conductor_git.project import open_project
+    from conductor_git.settings import settle_bus
+
+    with suppress(NotARepository):
+        settle_bus(open_project(Path.cwd()))
 
 
 def _body(body: str | None) -> str:
