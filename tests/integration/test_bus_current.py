@@ -115,9 +115,7 @@ def test_the_config_decides_where_a_new_project_has_its_bus(repository: Path) ->
     assert kit.conductor("ctx", "--field", "bus", cwd=worktree).out.strip().startswith("sqlite:")
 
 
-@pytest.mark.parametrize(
-    "words", [["bus", "post", "hello"], ["serve", "token", "add", "ada"], ["mcp"]], ids=" ".join
-)
+@pytest.mark.parametrize("words", [["bus", "post", "hello"], ["serve", "token", "add", "ada"], ["mcp"]], ids=" ".join)
 def test_whoever_is_first_to_have_something_to_say_asks_the_config_for_the_bus(
     repository: Path, words: list[str]
 ) -> None:
