@@ -15,8 +15,11 @@ from conductor_git.bus.segments.listing import closed_segments
 from conductor_git.layout import Layout
 from conductor_git.message import Message
 from conductor_git.names import TaskId
+from conductor_git.project import Project, open_project
+from conductor_git.run import utcnow
+from conductor_git.workflow.leftovers import segments as of_bus
 from conductor_git.workflow.leftovers.archive import holds, pack_folders
-from conductor_git.workflow.leftovers.kind import IN_USE
+from conductor_git.workflow.leftovers.kind import IN_USE, Since
 from tests import kit
 from tests.kit import tasks
 
@@ -181,6 +184,21 @@ def test_segments_that_all_have_read_go_to_the_archive_and_come_back(talkative: 
     assert segments[1].path.read_bytes() == first
     after = kit.conductor("bus", "read", "--json", cwd=talkative).document["messages"]
     assert after[: len(before)] == before
+
+
+def test_a_segment_that_another_puts_into_the_archive_meanwhile_is_passed_over(
+    talkative: Path, layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *others = closed_segments(layout.state_dir / "MESSAGE-BUS.md")
+
+    def meanwhile(_: Project) -> None:
+        first.path.unlink(missing_ok=True)
+
+    monkeypatch.setattr(of_bus, "_oldest", meanwhile)
+    now = utcnow()
+    found = of_bus.SEGMENTS.find(open_project(talkative), Since(now, now))
+
+    assert [one.name for one in found.leftovers] == [one.path.name for one in others[:-1]]
 
 
 def test_a_segment_that_tells_of_a_task_on_record_stays(talkative: Path) -> None:

@@ -53,6 +53,18 @@ def test_little_space_is_told_once_for_each_file_system(tmp_path: Path) -> None:
     assert "255 MiB" in found[0].sentence
 
 
+def test_a_place_that_goes_while_its_space_is_asked_for_is_passed_over(tmp_path: Path) -> None:
+    def free(place: Path) -> int:
+        if place.name == "worktrees":
+            raise FileNotFoundError(place)
+        return 0
+
+    (tmp_path / "worktrees").mkdir()
+
+    found = list(space((tmp_path / "worktrees", tmp_path), free))
+    assert [one.subject for one in found] == [str(tmp_path)]
+
+
 def test_a_network_file_system_is_a_note(tmp_path: Path) -> None:
     found = list(of_kind(tmp_path, "nfs4"))
 

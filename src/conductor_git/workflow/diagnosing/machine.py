@@ -91,10 +91,14 @@ def space(places: Iterable[Path], free: Callable[[Path], int]) -> Iterator[Findi
     """One finding for each file system of `places` that has too little left."""
     seen: set[int] = set()
     for place in places:
-        if not place.is_dir() or place.stat().st_dev in seen:
-            continue
-        seen.add(place.stat().st_dev)
-        left = free(place)
+        try:
+            device = place.stat().st_dev
+            if device in seen:
+                continue
+            left = free(place)
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # the folder of worktrees goes with the last of them
+        seen.add(device)
         if left < _LOW_BYTES:
             said = f"the file system of {place} has {left // (1024 * 1024)} MiB left"
             yield Finding("LOW_SPACE", str(place), said, "conductor-git gc")

@@ -8,7 +8,7 @@ from itertools import pairwise
 from shlex import quote
 from typing import Final
 
-from conductor_git import durable
+from conductor_git import directories, durable
 from conductor_git.bus.current import current_address
 from conductor_git.bus.segments.archived import archived_path
 from conductor_git.bus.segments.listing import Segment, closed_segments
@@ -31,7 +31,10 @@ def _find(project: Project, since: Since) -> Found:
     oldest = _oldest(project) if len(closed) > 1 else None
     readers = project.bus.readers() if len(closed) > 1 else {}
     for segment, following in pairwise(closed):
-        at = datetime.fromtimestamp(segment.path.stat().st_mtime, UTC)
+        status = next(directories.statuses([segment.path]), None)
+        if status is None:
+            continue  # another put it into the archive meanwhile
+        at = datetime.fromtimestamp(status.st_mtime, UTC)
         if at >= since.before:
             break
         if why := _why_held(at, following, readers, oldest):
