@@ -50,7 +50,7 @@ faults: dev tools ## kills and failing disks at every system call; an hour on tw
 powercut: dev tools ## power cuts of a disk in a file, as root; minutes long
 	@$(PYTEST) --numprocesses $(CORES) --timeout 1800 -m powercut tests/powercut $(ARGS)
 
-soak: dev tools ## ten minutes of writers, followers, rotation and kills; plans in chaos
+soak: dev tools ## ten minutes of writers, followers, rotation and kills, ten of people who all ask at once; plans in chaos
 	@$(PYTEST) --timeout 0 -m soak tests $(ARGS)
 
 docs: dev ## write the console blocks and tables of the docs anew
