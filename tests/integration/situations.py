@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 from conductor_git.processtable import is_alive
+from conductor_git.project import open_project
 from tests import kit
 from tests.integration import agents
 from tests.kit import tasks
@@ -65,6 +66,11 @@ def with_an_agent_that_vanished(repository: Path) -> None:
 
 def with_an_agent_at_work(repository: Path) -> None:
     agents.launch(repository, agents.WAIT)
+
+
+def with_a_question(repository: Path) -> None:
+    agents.launch(repository, f"{kit.console_script()} bus post --type QUESTION 'gross or net?' && {agents.WAIT}")
+    kit.until(lambda: open_project(repository).bus.tail(1, types=("QUESTION",)))
 
 
 def with_an_agent_that_says_nothing(repository: Path) -> None:

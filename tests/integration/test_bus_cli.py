@@ -333,3 +333,11 @@ def test_a_bus_that_is_not_there_is_empty_and_told(tmp_path: Path) -> None:
     assert (done.code, done.out) == (0, "")
     assert done.err == f"○ there is no bus at {tmp_path / 'nowhere.md'} yet\n"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [["-"], []])
+def test_standard_input_without_anything_is_refused(repository: Path, words: list[str]) -> None:
+    done = kit.conductor("bus", "post", "--json", *words, cwd=repository, input="\n" if words else "")
+
+    assert tasks.refused(done, "BAD_INPUT", 2)["message"] == "standard input is empty: no message was given"
+    assert not state_dir(repository).exists()

@@ -38,6 +38,7 @@ CASES = [
     Case(at.with_an_agent_that_ended, "a person: its agent ended without handing anything in", "WORKING"),
     Case(at.with_an_agent_that_vanished, "a person: its agent is gone without handing anything in", "WORKING"),
     Case(at.with_an_agent_at_work, "its worker to hand in a commit", "WORKING"),
+    Case(at.with_a_question, "an answer to its worker's question", "WORKING"),
     Case(at.with_an_agent_that_says_nothing, "its worker to hand in a commit", "WORKING"),
     Case(at.with_its_head_elsewhere, "its worker to hand in a commit", "WORKING"),
     Case(at.without_its_branch, "its worker to hand in a commit", "WORKING"),
@@ -82,7 +83,8 @@ def shown(repository: Path, task_id: str = "prices") -> dict[str, Any]:
 
 def typed(repository: Path, command: str) -> subprocess.CompletedProcess[str]:
     """`command` as a person types it in the main checkout."""
-    return subprocess.run(["bash", "-c", command], cwd=repository, capture_output=True, text=True, check=False)
+    done = ["bash", "-c", command]
+    return subprocess.run(done, cwd=repository, input="net\n", capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(autouse=True)

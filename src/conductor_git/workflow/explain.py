@@ -11,6 +11,17 @@ def explain(facts: Facts) -> Explanation:
 
     A command is there only where it runs and does what it says, as far as `facts` can tell.
     """
+    why = _why(facts)
+    if facts.question is None:
+        return why
+    from conductor_git.workflow.explaining.commands import answer
+
+    asks = f"its worker asks: {facts.question.text}"
+    moves = (answer(facts.run, facts.question.msg_id), *why.moves)
+    return Explanation("an answer to its worker's question", (asks, *why.because), moves)
+
+
+def _why(facts: Facts) -> Explanation:
     # Each state has a module that is loaded when a task is in it: `show` is asked of one task at a time.
     if facts.run.review_of is not None and facts.run.state not in (State.FAILED, State.CANCELLED):
         from conductor_git.workflow.explaining.verdict import verdict

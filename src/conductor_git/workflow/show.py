@@ -75,6 +75,7 @@ def _facts(project: Project, row: Row, now: datetime) -> Facts:
         log=found.log(project, run),
         in_the_way=found.in_the_way(project, run, row.target_tip),
         push=found.push_refused(project, run),
+        question=found.question(project, row),
     )
 
 

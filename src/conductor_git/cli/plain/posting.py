@@ -108,7 +108,10 @@ def _body(body: str | None) -> str:
         return body
     if body is None and sys.stdin.isatty():
         raise BadInput("no message was given", hint="conductor-git bus post 'what happened'")
-    return _text_of(sys.stdin.buffer.read(MAX_BODY + 2))
+    said = _text_of(sys.stdin.buffer.read(MAX_BODY + 2))
+    if not said:
+        raise BadInput("standard input is empty: no message was given", hint="conductor-git bus post 'what happened'")
+    return said
 
 
 def _text_of(data: bytes) -> str:

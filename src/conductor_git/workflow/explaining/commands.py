@@ -10,11 +10,16 @@ from conductor_git.run import Run, Strategy
 def only_looks(command: str) -> bool:
     """Whether `command`, one of those made here, changes nothing."""
     program, verb, *rest = split(command)
-    return (program == "git" and rest[1:] == ["status"]) or verb in ("bus", "diff", "log", "show")
+    return (program == "git" and rest[1:] == ["status"]) or verb in ("diff", "log", "show") or rest[:1] == ["read"]
 
 
 def ours(verb: str, run: Run, *options: str) -> str:
     return " ".join(["conductor-git", verb, run.task_id, *options])
+
+
+def answer(run: Run, msg_id: str) -> str:
+    """What is typed after it, until ^D, is the answer."""
+    return f"conductor-git bus post --task {run.task_id} --parent {msg_id}:answers -"
 
 
 def git_in(place: str, *words: str) -> str:

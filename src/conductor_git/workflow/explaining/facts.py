@@ -69,6 +69,13 @@ class PushRefused(NamedTuple):
     said: str
 
 
+class Question(NamedTuple):
+    """What a worker asked on the bus, and nobody has answered."""
+
+    msg_id: str
+    text: str
+
+
 class Facts(NamedTuple):
     """All that was found out about a task; what its state does not ask for was not looked at and has no value."""
 
@@ -110,3 +117,5 @@ class Facts(NamedTuple):
     log: LogEnd | None = None
     in_the_way: InTheWay | None = None
     push: PushRefused | None = None
+    question: Question | None = None
+    """The last one, where its worker is there to hear the answer."""

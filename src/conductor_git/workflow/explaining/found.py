@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -16,17 +16,20 @@ from typing import Any, Final
 from conductor_git import durable, heartbeat, journal
 from conductor_git.errors import ConductorError, NotFound
 from conductor_git.history import is_contained, tip_of
-from conductor_git.names import CommitId, TaskId
+from conductor_git.message import Message
+from conductor_git.names import CommitId, RunId, TaskId
 from conductor_git.project import Project
 from conductor_git.review import Review
 from conductor_git.run import Event, Outcome, Run, State
-from conductor_git.workflow.explaining.facts import InTheWay, LogEnd, Need, PushRefused, Tree
+from conductor_git.workflow.explaining.facts import InTheWay, LogEnd, Need, PushRefused, Question, Tree
 from conductor_git.workflow.look import Row
 from conductor_git.workflow.looking.health import Health
 from conductor_git.workflow.looking.sift import reviewers_of
 
 _LOG_LINES: Final = 20
 _HEAD_BYTES: Final = 64 * 1024
+_LINE: Final = 200
+"""Characters of a question that tell which one it is."""
 _INTENT_BYTES: Final = 64 * 1024
 _LANDINGS: Final = ("merge", "undo")
 """The verbs in the journal that hold a target."""
@@ -205,6 +208,40 @@ def _is_untracked(project: Project, target_tip: str, checkout: str, path: str) -
     if not os.path.lexists(Path(checkout) / path):
         return False
     return not project.git.run("ls-tree", "-z", "--name-only", target_tip, "--", f":(literal){path}").fields
+
+
+def question(project: Project, row: Row) -> Question | None:
+    """The last question of the task's worker that nobody has answered, from where its work was begun on.
+
+    An agent's questions name its attempt. Where no agent was ever started, whoever asks on the task is its worker.
+    """
+    run = row.run
+    is_at_work = row.health in (Health.ALIVE, Health.SLOW) if run.attempts else run.state is State.WORKING
+    if run.state not in (State.ASSIGNED, State.WORKING) or not is_at_work:
+        return None
+    own: Collection[RunId | None] = {attempt.run_id for attempt in run.attempts} or {None}
+    try:
+        begun = project.bus.tail(1, types=("STATE",), task_id=run.task_id)
+        since = begun[0].msg_id if begun else None
+        asked = [one for one in project.bus.read(since, None, ("QUESTION",), run.task_id) if one.run_id in own]
+        if not asked:
+            return None
+        later = project.bus.read(asked[0].msg_id)
+        answered = {parent.msg_id for one in later if _answers(one, own) for parent in one.parents}
+    except ConductorError:
+        return None
+    last = next((one for one in reversed(asked) if one.msg_id not in answered), None)
+    return None if last is None else Question(last.msg_id, _first_line(last.body))
+
+
+def _first_line(text: str) -> str:
+    first, _, more = text.strip().partition("\n")
+    return f"{first[:_LINE]}…" if more or len(first) > _LINE else first
+
+
+def _answers(message: Message, own: Collection[RunId | None]) -> bool:
+    """What a worker adds to its own question is no answer to it; of one without an attempt nobody can tell."""
+    return None in own or message.run_id not in own
 
 
 def push_refused(project: Project, run: Run) -> PushRefused | None:
