@@ -64,6 +64,9 @@ def test_an_answer_written_on_the_bus_page_stands_below_its_question_on_the_task
     page.get_by_label("Text").fill("Six.")
     page.get_by_role("button", name="Post").click()
     expect(page.locator(".word").first).to_contain_text("Six.")
+    expect(
+        page.get_by_role("link", name=f"in answer to {question[13:15]}:{question[15:17]}:{question[17:19]}")
+    ).to_be_visible()
 
     answer = open_project(repository).bus.tail(1)[0]
     assert answer.parents == (Parent(question, "answers"),)
@@ -92,7 +95,7 @@ def test_who_only_looks_has_no_room_to_write_in(browser: Browser, server: Server
     with visiting(browser, server, Role.VIEWER) as visit:
         for path in ("/bus", "/tasks/pears"):
             visit.page.goto(path)
-            expect(visit.page.get_by_text("How dear")).to_be_visible()
+            expect(visit.page.locator(".word").get_by_text("How dear")).to_be_visible()
             expect(visit.page.get_by_role("button", name="Reply")).to_have_count(0)
             expect(visit.page.get_by_role("button", name="Post")).to_have_count(0)
         assert visit.errors == []

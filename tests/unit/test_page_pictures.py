@@ -131,6 +131,11 @@ def test_an_answer_stands_below_what_it_answers() -> None:
     ]
 
 
+def test_an_answer_names_what_it_answers_by_its_time_where_its_id_tells_one() -> None:
+    answers = [said("a"), said("b", "a"), said("c", "MSG-20261120-101502-123456789-PID04242-0001")]
+    assert [word.answers for word in conversations(answers)] == ["", "an earlier one", "10:15:02"]
+
+
 def test_an_answer_to_what_is_not_shown_stands_by_itself_and_depth_has_a_bound() -> None:
     chain = [said("1", "gone"), *(said(str(number), str(number - 1)) for number in range(2, 20))]
     words = conversations(chain)

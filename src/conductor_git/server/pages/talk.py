@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from conductor_git.bus.thread import depths
-from conductor_git.message import Message
+from conductor_git.message import Message, id_time, timestamp
 from conductor_git.names import readable
 
 _QUIET = frozenset({"RUN_START", "RUN_STOP", "STATE", "PROGRESS"})
@@ -25,6 +25,14 @@ class Word:
     @property
     def is_quiet(self) -> bool:
         return self.message.type in _QUIET
+
+    @property
+    def answers(self) -> str:
+        """Which message it answers first: of when that is; empty where it answers none."""
+        if not self.message.parents:
+            return ""
+        at = id_time(self.message.parents[0].msg_id)
+        return "an earlier one" if at is None else timestamp(at)[11:19]
 
     @property
     def clock(self) -> str:
