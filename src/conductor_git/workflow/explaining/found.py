@@ -28,6 +28,8 @@ from conductor_git.workflow.looking.sift import reviewers_of
 
 _LOG_LINES: Final = 20
 _HEAD_BYTES: Final = 64 * 1024
+_QUESTIONS: Final = 50
+"""So many are looked through for one without an answer."""
 _LINE: Final = 200
 """Characters of a question that tell which one it is."""
 _INTENT_BYTES: Final = 64 * 1024
@@ -221,9 +223,7 @@ def question(project: Project, row: Row) -> Question | None:
         return None
     own: Collection[RunId | None] = {attempt.run_id for attempt in run.attempts} or {None}
     try:
-        begun = project.bus.tail(1, types=("STATE",), task_id=run.task_id)
-        since = begun[0].msg_id if begun else None
-        asked = [one for one in project.bus.read(since, None, ("QUESTION",), run.task_id) if one.run_id in own]
+        asked = [one for one in _since_last_step(project, run) if one.run_id in own]
         if not asked:
             return None
         later = project.bus.read(asked[0].msg_id)
@@ -232,6 +232,17 @@ def question(project: Project, row: Row) -> Question | None:
         return None
     last = next((one for one in reversed(asked) if one.msg_id not in answered), None)
     return None if last is None else Question(last.msg_id, _first_line(last.body))
+
+
+def _since_last_step(project: Project, run: Run) -> list[Message]:
+    """The last questions on the task; the first look, from the end, finds in most cases that there is none."""
+    told: list[Message] = []
+    for most in (1, _QUESTIONS):
+        told = project.bus.tail(most, types=("QUESTION", "STATE"), task_id=run.task_id)
+        if not told or told[-1].type == "STATE":
+            return []
+    steps = [number for number, one in enumerate(told) if one.type == "STATE"]
+    return told[steps[-1] + 1 :] if steps else told
 
 
 def _first_line(text: str) -> str:
