@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from conductor_git.layout import Layout
 from conductor_git.names import TaskId
 from conductor_git.processtable import carrying
@@ -22,13 +24,13 @@ from tests.kit.interposed import KILL_CALLER, interpose
 MANY = 20
 
 
-def start_merge(
-    repository: Path, task_id: str, *, env: Mapping[str, str] | None = None
+def in_background(
+    repository: Path, *words: str, env: Mapping[str, str] | None = None
 ) -> tuple[subprocess.Popen[bytes], Path]:
-    """A `merge` in the background; its standard error goes to the returned file."""
-    told = repository.parent / f"{task_id}.err"
+    """A command in the background; its standard error goes to the returned file."""
+    told = repository.parent / f"{' '.join(words)}.err"
     with told.open("wb") as err:
-        command = [str(kit.console_script()), "merge", task_id]
+        command = [str(kit.console_script()), *words]
         process = subprocess.Popen(
             command, cwd=repository, env=os.environ | dict(env or {}), stdout=subprocess.DEVNULL, stderr=err
         )
@@ -83,7 +85,7 @@ def test_twenty_parallel_merges_land_twenty_tasks_in_the_order_they_came_and_eac
     tickets = Layout(repository / ".git").landing_queue("main")
 
     for number, name in enumerate(order):
-        process, told = start_merge(repository, name)
+        process, told = in_background(repository, "merge", name)
         started.append(process)
         if number == 0:
             kit.until(lambda: in_the_gate(repository, "task-00"))
@@ -109,7 +111,7 @@ def test_a_landing_that_waits_too_long_says_who_is_ahead_and_changes_nothing(rep
     pipe = hold_up(repository, "slow")
     tasks.approved(repository, "slow", {"src/slow.py": "SLOW = 1\n"})
     tasks.approved(repository, "fast", {"src/fast.py": "FAST = 1\n"})
-    slow, _ = start_merge(repository, "slow")
+    slow, _ = in_background(repository, "merge", "slow")
 
     with reaped(slow):
         kit.until(lambda: in_the_gate(repository, "slow"))
@@ -131,7 +133,7 @@ def test_a_slow_holder_is_never_robbed_however_old_its_lock_looks(repository: Pa
     pipe = hold_up(repository, "slow")
     tasks.approved(repository, "slow", {"src/slow.py": "SLOW = 1\n"})
     tasks.approved(repository, "fast", {"src/fast.py": "FAST = 1\n"})
-    slow, _ = start_merge(repository, "slow")
+    slow, _ = in_background(repository, "merge", "slow")
 
     with reaped(slow):
         kit.until(lambda: in_the_gate(repository, "slow"))
@@ -154,7 +156,7 @@ def test_the_lease_of_a_killed_landing_is_free_at_once(repository: Path) -> None
     hold_up(repository, "killed")
     tasks.approved(repository, "killed", {"src/killed.py": "KILLED = 1\n"})
     tasks.approved(repository, "next", {"src/next.py": "NEXT = 1\n"})
-    killed, _ = start_merge(repository, "killed")
+    killed, _ = in_background(repository, "merge", "killed")
     with reaped(killed):
         kit.until(lambda: in_the_gate(repository, "killed"))
 
@@ -187,7 +189,7 @@ def test_landings_on_different_targets_do_not_wait_for_each_other(repository: Pa
     kit.git(repository, "branch", "release", "main")
     tasks.approved(repository, "slow", {"src/slow.py": "SLOW = 1\n"})
     tasks.approved(repository, "other", {"src/other.py": "OTHER = 1\n"}, target="release")
-    slow, _ = start_merge(repository, "slow")
+    slow, _ = in_background(repository, "merge", "slow")
 
     with reaped(slow):
         kit.until(lambda: in_the_gate(repository, "slow"))
@@ -199,22 +201,31 @@ def test_landings_on_different_targets_do_not_wait_for_each_other(repository: Pa
     assert kit.git(repository, "show", "main:src/slow.py") == "SLOW = 1"
 
 
-def test_a_git_process_that_outlives_its_killed_landing_keeps_the_lease_until_it_ends(
-    repository: Path, tmp_path: Path
+@pytest.mark.parametrize("words", [["merge", "next"], ["merge"], ["undo", "before"]], ids=" ".join)
+def test_a_git_process_that_outlives_its_killed_landing_keeps_the_lease_and_who_waits_mends_what_it_left(
+    repository: Path, tmp_path: Path, words: list[str]
 ) -> None:
     pipe = tmp_path / "go on"
     os.mkfifo(pipe)
-    tasks.approved(repository, "killed", {"src/killed.py": "KILLED = 1\n"})
-    tasks.approved(repository, "next", {"src/next.py": "NEXT = 1\n"})
+    tasks.approved(repository, "before", {"src/before.py": "BEFORE = 1\n"})
+    tasks.landed(tasks.merge(repository, "before"))
+    for name in ("killed", "next"):
+        tasks.approved(repository, name, {f"src/{name}.py": "NAME = 1\n"})
     orphan = f"{KILL_CALLER}; cat {shlex.quote(str(pipe))}"
     env = interpose(tmp_path / "bin", "update-ref -m conductor-git: land killed", before=orphan)
 
-    assert start_merge(repository, "killed", env=env)[0].wait(timeout=60) == -signal.SIGKILL
+    assert in_background(repository, "merge", "killed", env=env)[0].wait(timeout=60) == -signal.SIGKILL
     error = tasks.refused(tasks.merge(repository, "next", "--wait", "0.1"), "LOCK_TIMEOUT", 17)
     assert error["holder"] == "killed"
-    pipe.write_text("go\n")
-    tasks.landed(tasks.merge(repository, "next", "--wait", "60"))
+    waiting, told = in_background(repository, *words)
+    with reaped(waiting):
+        kit.until(lambda: says(told, "killed"))
+        pipe.write_text("go\n")
+        assert waiting.wait(timeout=60) == 0, told.read_text()
 
-    assert landed_in_order(repository, "main~2") == ["killed", "next"]
     assert kit.conductor("status", cwd=repository).code == 0
     assert tasks.record(repository, "killed").state == "COMPLETED"
+    subjects = kit.git(repository, "log", "--first-parent", "--format=%s", "-2").splitlines()
+    last = "Undo before" if words[0] == "undo" else "Land next"
+    assert [subject.partition(":")[0] for subject in subjects] == [last, "Land killed"]
+    assert kit.git(repository, "status", "--porcelain") == ""

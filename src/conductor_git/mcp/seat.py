@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from conductor_git import journal
 from conductor_git.actor import Actor
 from conductor_git.context import WorkerContext
-from conductor_git.errors import ConductorError, NotARepository
+from conductor_git.errors import NotARepository
 from conductor_git.project import Project
+from conductor_git.workflow.mend import mend
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +39,4 @@ class Seat:
 
     def mend(self) -> None:
         """Finish or take back what a killed command left, as every command does before its own work."""
-        if journal.pending(self.project.layout):
-            from conductor_git.workflow.recover import recover
-
-            with suppress(ConductorError):  # one task's trouble breaks no other task's call; its own says so
-                recover(self.project, at=self.clock())
+        mend(self.project, self.clock)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from conductor_git import journal
 from conductor_git.actor import Actor
-from conductor_git.landing.lease import lease
 from conductor_git.names import TaskId
 from conductor_git.project import Project
 from conductor_git.run import Outcome, Run, State
@@ -16,6 +15,7 @@ from conductor_git.workflow.landing import cleanup
 from conductor_git.workflow.landing.batch import Batch
 from conductor_git.workflow.landing.candidate import require_approved
 from conductor_git.workflow.landing.wish import Landed, Listener, Refused, Terms, Wish
+from conductor_git.workflow.turn import turn
 
 
 def land(
@@ -38,9 +38,8 @@ def land(
     if first.state is State.COMPLETED and first.review_of is None:
         return _landed_before(project, first, wish, at())
     require_approved(first)
-    queue = project.layout.landing_queue(first.target)
     with (
-        lease(queue, task_id, seconds=wish.wait_seconds, waiting=listener.waiting) as held,
+        turn(project, first.target, task_id, wish=wish, listener=listener, at=at) as held,
         journal.operation(project.layout, task_id, "merge", seconds=wish.wait_seconds) as lock,
     ):
         terms = Terms(project.holding(held, lock), by, at, wish, listener)

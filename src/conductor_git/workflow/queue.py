@@ -11,7 +11,6 @@ from conductor_git import journal
 from conductor_git.actor import Actor
 from conductor_git.errors import LockTimeout
 from conductor_git.history import tip_of
-from conductor_git.landing.lease import lease
 from conductor_git.landing.order import Queue, Waiting
 from conductor_git.names import TaskId
 from conductor_git.project import Project
@@ -22,6 +21,7 @@ from conductor_git.workflow.landing.batch import Batch
 from conductor_git.workflow.landing.wish import Listener, Refused, Result, Terms, Wish
 from conductor_git.workflow.looking.queues import queues as queues_among
 from conductor_git.workflow.looking.sift import live
+from conductor_git.workflow.turn import turn
 
 _LOCK_SECONDS = 10.0
 _DEFAULT_BATCH = 8
@@ -60,8 +60,7 @@ def process(
     results: list[Result] = []
     waiting: list[Waiting] = []
     for name in queues(project, target):
-        queue = project.layout.landing_queue(name)
-        with lease(queue, "queue", seconds=terms.wish.wait_seconds, waiting=terms.listener.waiting) as held:
+        with turn(project, name, "queue", wish=terms.wish, listener=terms.listener, at=at) as held:
             results += _processed(terms.holding(held), name, plan)
         waiting += queues(project, name)[name].waiting
     return Processed(tuple(results), tuple(waiting))

@@ -13,7 +13,6 @@ from conductor_git.actor import Actor
 from conductor_git.errors import Conflict, NothingToUndo
 from conductor_git.landing import evidence
 from conductor_git.landing.gates import Judged
-from conductor_git.landing.lease import lease
 from conductor_git.landing.mergetree import Merged
 from conductor_git.landing.publish import checkout_of
 from conductor_git.landing.revert import Revert, revert
@@ -28,6 +27,7 @@ from conductor_git.workflow.landing.moved import MOVED_TARGET_TRIES, Move, moved
 from conductor_git.workflow.landing.settle import settle
 from conductor_git.workflow.landing.undone import complete_undo
 from conductor_git.workflow.landing.wish import Listener, Terms, Wish
+from conductor_git.workflow.turn import turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,8 @@ def undo(
     wish, listener = wish or Wish(), listener or Listener()
     first = project.runs.get(task_id)
     require_landed(first)
-    queue = project.layout.landing_queue(first.target)
     with (
-        lease(queue, task_id, seconds=wish.wait_seconds, waiting=listener.waiting) as held,
+        turn(project, first.target, task_id, wish=wish, listener=listener, at=at) as held,
         journal.operation(project.layout, task_id, "undo", seconds=wish.wait_seconds) as lock,
     ):
         terms = Terms(project.holding(held, lock), by, at, wish, listener)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Final
 
 from fastapi import Depends, Header, Path
 
-from conductor_git import journal
 from conductor_git.actor import Actor
-from conductor_git.errors import BadInput, ConductorError
+from conductor_git.errors import BadInput
 from conductor_git.names import TaskId, parse_task_id
 from conductor_git.project import Project
 from conductor_git.review import parse_reviewer
@@ -21,6 +19,7 @@ from conductor_git.server.api.rights import allowed
 from conductor_git.server.audit import audit
 from conductor_git.server.serving import Serving, serving
 from conductor_git.store.expecting import ExpectingRuns, require_revision
+from conductor_git.workflow.mend import mend
 
 _TAGS: Final = re.compile(r'(?:(?:W/)?"[^"]*"\s*(?:,\s*|$))+', re.ASCII)
 _TAG: Final = re.compile(r'(W/)?"([^"]*)"')
@@ -91,11 +90,7 @@ def changing(
 ) -> Changing:
     """Mends first what a killed command left, as every command does."""
     revisions = None if if_match is None else parse_match(if_match)
-    if journal.pending(server.project.layout):
-        from conductor_git.workflow.recover import recover
-
-        with suppress(ConductorError):  # one task's trouble breaks no other task's change; its own says so
-            recover(server.project, at=server.clock())
+    mend(server.project, server.clock)
     return Changing(server, who, revisions)
 
 

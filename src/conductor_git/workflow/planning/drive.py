@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from conductor_git import durable, journal
+from conductor_git import durable
 from conductor_git.errors import ConductorError, LockTimeout, PlanRunning
 from conductor_git.layout import Layout
 from conductor_git.names import TaskId
 from conductor_git.run import Run
 from conductor_git.workflow.landing.wish import Listener, Wish
+from conductor_git.workflow.mend import mend
 from conductor_git.workflow.planning.actions import Action, Halt, Land
 from conductor_git.workflow.planning.decide import decide
 from conductor_git.workflow.planning.facts import Facts
@@ -26,7 +27,6 @@ from conductor_git.workflow.planning.look import Looker
 from conductor_git.workflow.planning.perform import Hands
 from conductor_git.workflow.planning.standing import Standing
 from conductor_git.workflow.planning.waiting import Waiter
-from conductor_git.workflow.recover import recover
 
 FIRST_LOOK: Final = 0.1
 """Seconds after something has happened until we look again unasked: a process can end after its last word."""
@@ -103,10 +103,7 @@ class Runner:
 
     def _mend(self) -> None:
         """What a killed command of others left, such as a worker's `done`: nobody else may come to mend it."""
-        project = self._hands.project
-        if journal.pending(project.layout):
-            with suppress(ConductorError):  # tried again by every command, which says what is wrong
-                recover(project, at=self._hands.clock())
+        mend(self._hands.project, self._hands.clock)
 
     def _tell(self, standings: Mapping[TaskId, Standing], facts: Facts) -> None:
         for task_id, standing in standings.items():
