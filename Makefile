@@ -4,6 +4,8 @@
 
 BIN := .venv/bin
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1)
+# One more than there are cores: many a test waits for a clock or for another process.
+TESTERS = $(shell expr $(CORES) + 1)
 CHECKED := src tests $(wildcard benchmarks)
 PYTEST := $(BIN)/python -m pytest -q
 ARGS ?=
@@ -39,7 +41,7 @@ contract: dev ## imports go down the floors only
 
 unit: dev tools ## tests of modules, commands and documentation; ARGS="-k name" for some
 	@echo "▸ tests: pytest on $(CORES) cores"
-	@$(PYTEST) --numprocesses $(CORES) --dist worksteal $(ARGS)
+	@$(PYTEST) --numprocesses $(TESTERS) --dist worksteal $(ARGS)
 
 bench: dev ## the table of ratios to their yardsticks
 	@$(BIN)/python -m benchmarks $(ARGS)
