@@ -53,7 +53,7 @@ def upwards(start: Path) -> Iterator[Path]:
 
 
 def _pointed_to(entry: Path) -> Path | None:
-    label, _, value = _line(entry).partition(": ")
+    label, _, value = line(entry).partition(": ")
     return entry.parent / value if label == "gitdir" and value else None
 
 
@@ -62,11 +62,11 @@ def _is_git_dir(path: Path) -> bool:
 
 
 def _with_common(path: Path) -> GitDir:
-    common = path / _line(path / "commondir")
+    common = path / line(path / "commondir")
     return GitDir(Path(os.path.realpath(path)), Path(os.path.realpath(common)))
 
 
-def _line(path: Path) -> str:
+def line(path: Path) -> str:
     """The one line of a small file of git's, empty where there is no such file."""
     try:
         return durable.read_regular(path, 16384).decode("utf-8", "surrogateescape").rstrip("\r\n")

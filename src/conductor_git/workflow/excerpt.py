@@ -61,8 +61,8 @@ def require_attempt(project: Project, task_id: TaskId, run_id: str) -> RunId:
 
 def gate_logs(project: Project, landing_id: CommitId) -> tuple[tuple[str, int], ...]:
     """The logs of the gates that judged a landing, with their sizes, in the order in which they ran."""
-    names = [path.name for path in directories.matching(project.layout.landing(landing_id), "*")]
-    sizes = ((name, _size(project.layout.landing(landing_id) / name)) for name in names if _GATE_LOG.fullmatch(name))
+    found = directories.matching(project.layout.landing(landing_id), "*")
+    sizes = ((path.name, _size(path)) for path in found if _GATE_LOG.fullmatch(path.name))
     return tuple((name, size) for name, size in sizes if size is not None)
 
 

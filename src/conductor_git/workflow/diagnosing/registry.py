@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from conductor_git import directories, durable
+from conductor_git import directories, durable, gitdir
 from conductor_git.context import LIMIT, WorkerContext, decode
 from conductor_git.errors import ConductorError
 from conductor_git.layout import CANONICAL_CONTEXT_NAME, Layout
@@ -60,10 +60,7 @@ def _context(path: Path) -> WorkerContext | None:
 
 def line(path: Path) -> str:
     """The one line of a small file of git's; empty where there is none."""
-    try:
-        text = durable.read_regular(path, 16384).decode("utf-8", "surrogateescape").rstrip("\r\n")
-    except (OSError, ConductorError):
-        return ""
+    text = gitdir.line(path)
     return "" if "\0" in text else text
 
 

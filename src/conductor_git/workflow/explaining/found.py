@@ -10,6 +10,8 @@ import os
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
@@ -223,26 +225,23 @@ def question(project: Project, row: Row) -> Question | None:
         return None
     own: Collection[RunId | None] = {attempt.run_id for attempt in run.attempts} or {None}
     try:
-        asked = [one for one in _since_last_step(project, run) if one.run_id in own]
+        asked = [one for one in _newest_questions(project, run) if one.run_id in own]
         if not asked:
             return None
-        later = project.bus.read(asked[0].msg_id)
+        later = project.bus.read(asked[-1].msg_id)
         answered = {parent.msg_id for one in later if _answers(one, own) for parent in one.parents}
     except ConductorError:
         return None
-    last = next((one for one in reversed(asked) if one.msg_id not in answered), None)
+    last = next((one for one in asked if one.msg_id not in answered), None)
     return None if last is None else Question(last.msg_id, _first_line(last.body))
 
 
-def _since_last_step(project: Project, run: Run) -> list[Message]:
-    """The last questions on the task; the first look, from the end, finds in most cases that there is none."""
-    told: list[Message] = []
-    for most in (1, _QUESTIONS):
-        told = project.bus.tail(most, types=("QUESTION", "STATE"), task_id=run.task_id)
-        if not told or told[-1].type == "STATE":
-            return []
-    steps = [number for number, one in enumerate(told) if one.type == "STATE"]
-    return told[steps[-1] + 1 :] if steps else told
+def _newest_questions(project: Project, run: Run) -> list[Message]:
+    """Those since the task's last step, the newest first."""
+    look = partial(project.bus.tail, types=("QUESTION", "STATE"), task_id=run.task_id)
+    if all(one.type == "STATE" for one in look(1)):
+        return []  # as in most cases, and a look for more would go back as far as the bus does
+    return list(takewhile(lambda one: one.type == "QUESTION", reversed(look(_QUESTIONS))))
 
 
 def _first_line(text: str) -> str:
